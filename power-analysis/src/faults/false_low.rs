@@ -1,0 +1,121 @@
+//! Low values while power was high: the fault that a tracer of short epochs is full of.
+
+use super::{Fault, FaultKind, runs};
+use crate::publications::Publications;
+use crate::stats::{self, Ecdf};
+use crate::time::Interval;
+use crate::trace::Trace;
+
+/// Fewest consecutive publications that are called false low (sensors.md §5.7 a).
+const FEWEST: usize = 2;
+
+/// Smallest shortfall that is called false low, in watts (sensors.md §5.7 a).
+const SMALLEST_SHORTFALL_W: f64 = 40.0;
+
+/// The shortfall must also exceed this many scaled median absolute deviations (sensors.md §5.7 a).
+const DEVIATIONS: f64 = 5.0;
+
+/// A false low lies below idle plus this share of the sensor's own range (sensors.md §5.7).
+const LOW_SHARE: f64 = 0.15;
+
+/// Most pairs of points for the robust line.
+const LINE_PAIRS: usize = 100_000;
+
+/// The range of a sensor's values from idle to full load, in watts: its 1st and 99th percentile.
+fn span_of(values: &[f64]) -> Option<(f64, f64)> {
+    let mut sorted = values.to_vec();
+    sorted.sort_unstable_by(f64::total_cmp);
+    Some((stats::quantile(&sorted, 0.01)?, stats::quantile(&sorted, 0.99)?))
+}
+
+/// Publications that show low power although the reference was high all the time they can speak of.
+///
+/// `window_ns` is the longest averaging window that the sensor may have and `delay_ns` its longest delay: the
+/// reference is taken at its lowest between `window + delay` before the publication and the publication, each
+/// side widened by what is not known of its time. So neither averaging nor lateness can excuse what is found.
+///
+/// The reference may measure more than the sensor (a wall meter): a robust line by Theil and Sen over publications
+/// during which the reference was steady translates between the two.
+pub fn false_low(publications: &Publications, reference: &Trace, window_ns: i64, delay_ns: i64) -> Vec<Fault> {
+    let watts = publications.watts();
+    let Some((idle, full)) = span_of(watts) else { return Vec::new() };
+    let low_limit = idle + LOW_SHARE * (full - idle);
+    let seen: Vec<Option<(f64, f64)>> = publications
+        .times_ns()
+        .iter()
+        .zip(publications.slack_ns())
+        .map(|(&time, &slack)| {
+            let covered = Interval::new(time - window_ns - delay_ns - slack, time + slack);
+            reference.extremes_w(covered)
+        })
+        .collect();
+    let Some(line) = expected_line(watts, &seen) else { return Vec::new() };
+    let shortfall = |index: usize| seen[index].map(|(lowest, _)| line.sensor_for(lowest) - watts[index]);
+    let limit = SMALLEST_SHORTFALL_W.max(DEVIATIONS * line.deviation_w);
+    let suspect = |index: usize| watts[index] < low_limit && shortfall(index).is_some_and(|missing| missing > limit);
+    runs(watts.len(), FEWEST, suspect)
+        .into_iter()
+        .map(|run| {
+            let missing: Vec<f64> = run.clone().filter_map(shortfall).collect();
+            let detail = format!(
+                "shows {:.0} W, by the reference at least {:.0} W more",
+                stats::mean(&watts[run.clone()]).unwrap_or(f64::NAN),
+                stats::median(&missing).unwrap_or(f64::NAN)
+            );
+            let times = publications.times_ns();
+            Fault::new(FaultKind::FalseLow, times[run.start], times[run.end - 1], run.len(), detail)
+        })
+        .collect()
+}
+
+/// What the sensor should show for a power of the reference, and how far it usually is from that.
+struct ExpectedLine {
+    slope: f64,
+    intercept_w: f64,
+    deviation_w: f64,
+}
+
+impl ExpectedLine {
+    fn sensor_for(&self, reference_w: f64) -> f64 {
+        self.intercept_w + self.slope * reference_w
+    }
+}
+
+/// Fits the line over publications during which the reference moved little; `None` if there are too few.
+fn expected_line(watts: &[f64], seen: &[Option<(f64, f64)>]) -> Option<ExpectedLine> {
+    let swings: Vec<f64> = seen.iter().flatten().map(|(low, high)| high - low).collect();
+    let calm = stats::median(&swings)?;
+    let (reference, sensor): (Vec<f64>, Vec<f64>) = watts
+        .iter()
+        .zip(seen)
+        .filter_map(|(&watts, seen)| seen.map(|(low, high)| (low, high, watts)))
+        .filter(|(low, high, _)| high - low <= calm)
+        .map(|(low, high, watts)| (f64::midpoint(low, high), watts))
+        .unzip();
+    let line = stats::theil_sen(&reference, &sensor, SMALLEST_SHORTFALL_W, LINE_PAIRS, 0)?;
+    let residuals: Vec<f64> =
+        reference.iter().zip(&sensor).map(|(r, s)| s - line.intercept - line.slope * r).collect();
+    Some(ExpectedLine {
+        slope: line.slope,
+        intercept_w: line.intercept,
+        deviation_w: stats::mad(&residuals)?,
+    })
+}
+
+/// A sensor that spends more time near idle than the reference does, beyond what chance allows.
+///
+/// Distributions must be of matched bandwidth; `band` is the sum of the half widths of their bands.
+pub(crate) fn low_plateau(sensor: &Ecdf, reference: &Ecdf, band: f64, overlap: Interval) -> Option<Fault> {
+    let (idle, full) = (sensor.quantile(0.01), sensor.quantile(0.99));
+    let limit = idle + 0.05 * (full - idle);
+    let (seen, real) = (sensor.at(limit), reference.at(limit));
+    (full - idle > SMALLEST_SHORTFALL_W && seen - real > band).then(|| {
+        let detail = format!(
+            "{:.0} % of the time below {limit:.0} W, the reference {:.0} % (band ±{:.0} points)",
+            seen * 100.0,
+            real * 100.0,
+            band * 100.0
+        );
+        Fault::new(FaultKind::LowPlateau, overlap.begin_ns, overlap.end_ns, 0, detail)
+    })
+}

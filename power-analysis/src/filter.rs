@@ -1,0 +1,94 @@
+//! What a perfect sensor would have shown: the reference, seen through another sensor's window and publications.
+
+use power_core::{Averaging, Quantity};
+
+use crate::publications::Publications;
+use crate::readings::Readings;
+use crate::time::{Interval, nanos_of};
+use crate::trace::{Between, MovingMean, Trace};
+
+/// The averaging window that a sensor is taken to have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Window {
+    /// This many nanoseconds before the publication; 0 for a point value.
+    Known(i64),
+    /// All the time since the publication before, as a counter covers it.
+    SincePrevious,
+}
+
+impl Window {
+    /// The window that the channel's descriptor states; `None` where nobody says.
+    pub fn nominal(quantity: Quantity) -> Option<Self> {
+        match quantity {
+            Quantity::Power { averaging: Averaging::Over(window) } => Some(Self::Known(nanos_of(window))),
+            Quantity::Power { averaging: Averaging::Instantaneous } => Some(Self::Known(0)),
+            Quantity::EnergyCounter { .. } => Some(Self::SincePrevious),
+            _ => None,
+        }
+    }
+}
+
+/// The reference as a perfect sensor with this window would have published it, one value a publication.
+///
+/// `times_ns` are in order; `None` where the reference does not cover the window.
+pub fn published<'a>(
+    reference: &'a Trace,
+    times_ns: impl Iterator<Item = i64> + 'a,
+    window: Window,
+) -> impl Iterator<Item = Option<f64>> + 'a {
+    let mut mean = MovingMean::new(reference);
+    let mut before = None;
+    times_ns.map(move |end| {
+        let begin = match window {
+            Window::Known(window) => Some(end.saturating_sub(window)),
+            Window::SincePrevious => before,
+        };
+        before = Some(end);
+        mean.mean_w(Interval::new(begin?, end))
+    })
+}
+
+/// The readings that a perfect sensor with this window and these publications would have given, as a naive trace.
+///
+/// Where the reference does not cover a publication's window, the trace begins later or ends earlier.
+pub fn emulated(
+    reference: &Trace,
+    readings: &Readings,
+    publications: &Publications,
+    window: Window,
+) -> Option<Trace> {
+    let all = publications.all();
+    let times = all.iter().map(|&(time, _)| time);
+    if readings.is_counter() {
+        // A perfect counter that steps when this one stepped.
+        let mut cursor = reference.cursor();
+        let (times, energy) = as_read(readings, &all, times.map(|time| cursor.cumulated_j(time)));
+        return Trace::from_energy(times, energy);
+    }
+    let (times, watts) = as_read(readings, &all, published(reference, times, window));
+    Trace::new(times, watts, Between::Line)
+}
+
+/// Every reading with what it would have seen: the value of the publication before it.
+fn as_read(
+    readings: &Readings,
+    publications: &[(i64, usize)],
+    values: impl Iterator<Item = Option<f64>>,
+) -> (Vec<i64>, Vec<f64>) {
+    let mut times = Vec::with_capacity(readings.len());
+    let mut seen = Vec::with_capacity(readings.len());
+    for (position, value) in values.enumerate() {
+        let next = publications.get(position + 1).map_or(readings.len(), |&(_, reading)| reading);
+        match value {
+            Some(value) => {
+                for reading in publications[position].1..next {
+                    times.push(readings.time(reading));
+                    seen.push(value);
+                }
+            }
+            None if times.is_empty() => {}
+            None => break,
+        }
+    }
+    (times, seen)
+}

@@ -1,0 +1,243 @@
+//! From readings to publications: when the sensor changed its value, not when somebody looked.
+
+use serde::{Deserialize, Serialize};
+
+use crate::readings::{Readings, Values};
+use crate::time::{Interval, midpoint, milliseconds, nanos_of, seconds};
+
+/// The publications of one channel.
+///
+/// A polled sensor is read many times between two publications, and may publish many times between two readings.
+/// What the readings tell is when its value changed: somewhere between two of them.
+#[derive(Debug, Clone)]
+pub struct Publications {
+    times_ns: Vec<i64>,
+    slack_ns: Vec<i64>,
+    watts: Vec<f64>,
+    reading: Vec<usize>,
+    unchanged_ns: Vec<i64>,
+    unchanged_reading: Vec<usize>,
+    period: Option<Period>,
+}
+
+/// The times between a sensor's publications, in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Period {
+    /// By the channel's descriptor; `None` where nobody says.
+    pub nominal_ms: Option<f64>,
+    /// 5th percentile of what was seen.
+    pub p5_ms: f64,
+    /// Median of what was seen.
+    pub median_ms: f64,
+    /// 95th percentile of what was seen.
+    pub p95_ms: f64,
+    /// Longest time without a change of value.
+    pub longest_ms: f64,
+}
+
+impl Publications {
+    /// Finds the publications in readings.
+    pub fn find(readings: &Readings) -> Self {
+        let nominal = readings.channel().update_period.map(nanos_of);
+        let mut found = match readings.values() {
+            Values::Power(watts) => Self::of_power(readings, watts, nominal),
+            Values::Energy(energy) => Self::of_counter(readings, energy, nominal),
+        };
+        found.period = found.measure_period(nominal);
+        found.add_unchanged(readings);
+        found
+    }
+
+    fn empty() -> Self {
+        Self {
+            times_ns: Vec::new(),
+            slack_ns: Vec::new(),
+            watts: Vec::new(),
+            reading: Vec::new(),
+            unchanged_ns: Vec::new(),
+            unchanged_reading: Vec::new(),
+            period: None,
+        }
+    }
+
+    fn of_power(readings: &Readings, watts: &[f64], nominal: Option<i64>) -> Self {
+        let mut found = Self::empty();
+        for (index, &value) in watts.iter().enumerate() {
+            #[expect(clippy::float_cmp, reason = "a publication is a change of the value as it is shown")]
+            let repeats = index > 0 && !readings.is_streamed() && watts[index - 1] == value;
+            if !repeats {
+                let (time, slack) = publication_time(readings, index, nominal);
+                found.add(time, slack, value, index);
+            }
+        }
+        found
+    }
+
+    fn of_counter(readings: &Readings, energy: &[f64], nominal: Option<i64>) -> Self {
+        let mut found = Self::empty();
+        let mut last: Option<(i64, f64)> = None;
+        for (index, &total) in energy.iter().enumerate() {
+            match last {
+                Some((_, before)) if total <= before => {}
+                Some((time_before, before)) => {
+                    let (time, slack) = publication_time(readings, index, nominal);
+                    let length = seconds(time - time_before);
+                    if length > 0.0 {
+                        found.add(time, slack, (total - before) / length, index);
+                        last = Some((time, total));
+                    }
+                }
+                None => last = Some((readings.time(index), total)),
+            }
+        }
+        found
+    }
+
+    fn add(&mut self, time_ns: i64, slack_ns: i64, watts: f64, reading: usize) {
+        // Nominal periods clip from below only, so times stay in order; a shared edge is possible.
+        let time_ns = self.times_ns.last().map_or(time_ns, |&last| time_ns.max(last));
+        self.times_ns.push(time_ns);
+        self.slack_ns.push(slack_ns);
+        self.watts.push(watts);
+        self.reading.push(reading);
+    }
+
+    fn measure_period(&self, nominal: Option<i64>) -> Option<Period> {
+        let mut steps: Vec<i64> = self.times_ns.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        let last = steps.len().checked_sub(1)?;
+        steps.sort_unstable();
+        let at = |per_mille: usize| milliseconds(steps[last * per_mille / 1000]);
+        Some(Period {
+            nominal_ms: nominal.map(milliseconds),
+            p5_ms: at(50),
+            median_ms: at(500),
+            p95_ms: at(950),
+            longest_ms: milliseconds(steps[last]),
+        })
+    }
+
+    /// Adds the moments at which a sensor that is polled often enough must have published the same value again.
+    fn add_unchanged(&mut self, readings: &Readings) {
+        let Some(period) = self.period_ns() else { return };
+        let ends = self.times_ns.iter().skip(1).copied().chain(readings.span().map(|span| span.end_ns + period));
+        let lasts = self.reading.iter().skip(1).copied().chain([readings.len()]);
+        for (((&time, &first), end), last) in self.times_ns.iter().zip(&self.reading).zip(ends).zip(lasts) {
+            let repeats = ((end - time) + period / 2) / period - 1;
+            let mut reading = first;
+            for tick in (1..=repeats).map(|k| time + k * period) {
+                while reading < last && readings.time(reading) < tick {
+                    reading += 1;
+                }
+                // Somebody must have looked before the next one: in a pause of the readings nothing is known.
+                if reading < last && readings.time(reading) < tick + period {
+                    self.unchanged_ns.push(tick);
+                    self.unchanged_reading.push(reading);
+                }
+            }
+        }
+    }
+
+    /// All publications in order, those that repeated a value included: when, and the first reading that saw it.
+    pub(crate) fn all(&self) -> Vec<(i64, usize)> {
+        let changed = self.times_ns.iter().copied().zip(self.reading.iter().copied());
+        let unchanged = self.unchanged_ns.iter().copied().zip(self.unchanged_reading.iter().copied());
+        let mut all: Vec<(i64, usize)> = changed.chain(unchanged).collect();
+        // Two sorted runs: this is a merge.
+        all.sort();
+        all
+    }
+
+    /// Number of changes of value that were seen.
+    pub fn len(&self) -> usize {
+        self.times_ns.len()
+    }
+
+    /// Whether no value was ever seen.
+    pub fn is_empty(&self) -> bool {
+        self.times_ns.is_empty()
+    }
+
+    /// When each value was published, best guess, in nanoseconds.
+    pub fn times_ns(&self) -> &[i64] {
+        &self.times_ns
+    }
+
+    /// By how much each of the times can be wrong, in nanoseconds.
+    pub fn slack_ns(&self) -> &[i64] {
+        &self.slack_ns
+    }
+
+    /// The published values: power in watts; for a counter the mean since the publication before.
+    pub fn watts(&self) -> &[f64] {
+        &self.watts
+    }
+
+    /// The first reading that showed each value.
+    pub fn readings(&self) -> &[usize] {
+        &self.reading
+    }
+
+    /// The times between publications; `None` if there are fewer than two.
+    pub fn period(&self) -> Option<Period> {
+        self.period
+    }
+
+    /// The update period to reckon with, in nanoseconds: the nominal one, or the median seen if that is longer.
+    pub fn period_ns(&self) -> Option<i64> {
+        let period = self.period?;
+        let longer = period.median_ms.max(period.nominal_ms.unwrap_or(0.0));
+        let nanos = crate::time::nanoseconds(longer * 1e-3);
+        (nanos > 0).then_some(nanos)
+    }
+
+    /// How many publications fell into an interval, those that repeated a value included.
+    pub fn count(&self, interval: Interval) -> usize {
+        let inside = |times: &[i64]| {
+            let from = times.partition_point(|&time| time < interval.begin_ns);
+            let to = times.partition_point(|&time| time <= interval.end_ns);
+            to.saturating_sub(from)
+        };
+        inside(&self.times_ns) + inside(&self.unchanged_ns)
+    }
+
+    /// The longest time within an interval without a publication, its ends included, in nanoseconds.
+    pub fn longest_gap_ns(&self, interval: Interval) -> i64 {
+        let slice = |times: &'_ [i64]| {
+            let from = times.partition_point(|&time| time < interval.begin_ns);
+            let to = times.partition_point(|&time| time <= interval.end_ns);
+            from..to.max(from)
+        };
+        let (changed, unchanged) = (slice(&self.times_ns), slice(&self.unchanged_ns));
+        let mut times: Vec<i64> = self.times_ns[changed].to_vec();
+        times.extend_from_slice(&self.unchanged_ns[unchanged]);
+        times.sort_unstable();
+        let mut last = interval.begin_ns;
+        let mut longest = 0;
+        for time in times.into_iter().chain([interval.end_ns]) {
+            longest = longest.max(time - last);
+            last = time;
+        }
+        longest
+    }
+}
+
+/// When the value of reading `index` was published, and by how much that can be wrong.
+///
+/// It was published after the reading before, and no earlier than one nominal period before the reading itself.
+/// A streamed reading is the publication.
+fn publication_time(readings: &Readings, index: usize, nominal: Option<i64>) -> (i64, i64) {
+    let bracket = readings.bracket(index);
+    if readings.is_streamed() {
+        return (readings.time(index), bracket.length_ns() / 2);
+    }
+    let seen = readings.time(index);
+    let before = (index > 0).then(|| readings.time(index - 1));
+    let oldest = nominal.map(|period| seen.saturating_sub(period));
+    let earliest = match (before, oldest) {
+        (Some(before), Some(oldest)) => before.max(oldest),
+        (Some(before), None) => before,
+        (None, Some(oldest)) => oldest,
+        (None, None) => seen,
+    };
+    (midpoint(earliest, seen), (seen - earliest) / 2)
+}

@@ -1,0 +1,240 @@
+//! The readings of one channel on the time base, before anything is concluded from them.
+
+use power_core::{Channel, Delivery, Quantity, Step, step};
+
+use crate::time::{Interval, midpoint, seconds};
+
+/// Power above which a counter's step cannot be real, in watts: no single sensor of a computer sees 100 kW.
+const MOST_PLAUSIBLE_W: f64 = 100e3;
+
+/// The readings of one power channel or energy counter, in order of time.
+#[derive(Debug, Clone)]
+pub struct Readings {
+    channel: Channel,
+    start_ns: Vec<i64>,
+    end_ns: Vec<i64>,
+    values: Values,
+    missing_ns: Vec<i64>,
+    reordered: usize,
+    resets_ns: Vec<i64>,
+}
+
+/// What the readings show, one item a reading.
+#[derive(Debug, Clone)]
+pub enum Values {
+    /// Power, in watts.
+    Power(Vec<f64>),
+    /// Energy since the first reading, in joules, from an energy counter: wraps undone, constant across a reset.
+    Energy(Vec<f64>),
+}
+
+/// One reading as it comes in: a number in the channel's unit, a raw count, or nothing.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Raw {
+    /// Power in watts.
+    Number(f64),
+    /// A raw count of an energy counter.
+    Count(u64),
+    /// The device had no value.
+    Missing,
+}
+
+/// Collects readings one after another.
+#[derive(Debug)]
+pub struct ReadingsBuilder {
+    channel: Channel,
+    start_ns: Vec<i64>,
+    end_ns: Vec<i64>,
+    watts: Vec<f64>,
+    counts: Vec<u64>,
+    missing_ns: Vec<i64>,
+    reordered: usize,
+}
+
+impl ReadingsBuilder {
+    /// A builder for a channel of power or an energy counter; `None` for any other quantity.
+    pub fn new(channel: Channel) -> Option<Self> {
+        channel.quantity.has_energy().then(|| Self {
+            channel,
+            start_ns: Vec::new(),
+            end_ns: Vec::new(),
+            watts: Vec::new(),
+            counts: Vec::new(),
+            missing_ns: Vec::new(),
+            reordered: 0,
+        })
+    }
+
+    /// Adds a reading taken between `start_ns` and `end_ns`.
+    ///
+    /// A number that is not finite, or does not fit the channel's quantity, counts as missing.
+    pub fn push(&mut self, start_ns: i64, end_ns: i64, raw: Raw) {
+        let counter = matches!(self.channel.quantity, Quantity::EnergyCounter { .. });
+        match raw {
+            Raw::Number(watts) if watts.is_finite() && !counter => self.watts.push(watts),
+            Raw::Count(count) if counter => self.counts.push(count),
+            _ => {
+                self.missing_ns.push(midpoint(start_ns, end_ns));
+                return;
+            }
+        }
+        if self.start_ns.last().is_some_and(|&last| start_ns < last) {
+            self.reordered += 1;
+        }
+        self.start_ns.push(start_ns);
+        self.end_ns.push(end_ns.max(start_ns));
+    }
+
+    /// The readings, sorted by time; how many were out of order stays known.
+    pub fn finish(mut self) -> Readings {
+        if self.reordered > 0 {
+            let mut order: Vec<usize> = (0..self.start_ns.len()).collect();
+            order.sort_by_key(|&index| self.start_ns[index]);
+            self.start_ns = order.iter().map(|&index| self.start_ns[index]).collect();
+            self.end_ns = order.iter().map(|&index| self.end_ns[index]).collect();
+            if self.counts.is_empty() {
+                self.watts = order.iter().map(|&index| self.watts[index]).collect();
+            } else {
+                self.counts = order.iter().map(|&index| self.counts[index]).collect();
+            }
+        }
+        self.missing_ns.sort_unstable();
+        let (values, resets_ns) = match self.channel.quantity {
+            Quantity::EnergyCounter { quantum, modulus } => {
+                let (energy, resets) = unwrap_counter(&self.start_ns, &self.counts, quantum.get(), modulus);
+                (Values::Energy(energy), resets)
+            }
+            _ => (Values::Power(self.watts), Vec::new()),
+        };
+        Readings {
+            channel: self.channel,
+            start_ns: self.start_ns,
+            end_ns: self.end_ns,
+            values,
+            missing_ns: self.missing_ns,
+            reordered: self.reordered,
+            resets_ns,
+        }
+    }
+}
+
+/// Energy since the first count, and the times of the readings that follow a reset.
+fn unwrap_counter(times: &[i64], counts: &[u64], quantum_j: f64, modulus: Option<u64>) -> (Vec<f64>, Vec<i64>) {
+    let mut total = 0.0;
+    let mut energy = Vec::with_capacity(counts.len());
+    let mut resets = Vec::new();
+    energy.extend(counts.first().map(|_| 0.0));
+    for (pair, time) in counts.windows(2).zip(times.windows(2)) {
+        // A step can be late by the device's own update period, which is below a second in every known sensor.
+        let most = most_counts(seconds(time[1].saturating_sub(time[0])) + 1.0, quantum_j);
+        match step(pair[0], pair[1], modulus, most) {
+            Step::Advance(counts) | Step::Wrap(counts) => total += energy_of(counts, quantum_j),
+            Step::Reset => resets.push(time[1]),
+        }
+        energy.push(total);
+    }
+    (energy, resets)
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a float cast saturates; both are positive")]
+fn most_counts(seconds: f64, quantum_j: f64) -> u64 {
+    (MOST_PLAUSIBLE_W * seconds / quantum_j) as u64
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a plausible step is far below 2^53 counts")]
+fn energy_of(counts: u64, quantum_j: f64) -> f64 {
+    counts as f64 * quantum_j
+}
+
+impl Readings {
+    /// The channel that was read.
+    pub fn channel(&self) -> &Channel {
+        &self.channel
+    }
+
+    /// Number of readings that have a value.
+    pub fn len(&self) -> usize {
+        self.start_ns.len()
+    }
+
+    /// Whether no reading has a value.
+    pub fn is_empty(&self) -> bool {
+        self.start_ns.is_empty()
+    }
+
+    /// What the readings show.
+    pub fn values(&self) -> &Values {
+        &self.values
+    }
+
+    /// Best guess of when reading `index` was taken: the middle of its bracket.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such reading.
+    pub fn time(&self, index: usize) -> i64 {
+        midpoint(self.start_ns[index], self.end_ns[index])
+    }
+
+    /// The bracket of reading `index`.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such reading.
+    pub fn bracket(&self, index: usize) -> Interval {
+        Interval::new(self.start_ns[index], self.end_ns[index])
+    }
+
+    /// Whether every reading is a publication of its own.
+    pub fn is_streamed(&self) -> bool {
+        self.channel.delivery == Delivery::Streamed
+    }
+
+    /// Whether the channel counts energy.
+    pub fn is_counter(&self) -> bool {
+        matches!(self.values, Values::Energy(_))
+    }
+
+    /// When the device answered that it has no value.
+    pub fn missing_ns(&self) -> &[i64] {
+        &self.missing_ns
+    }
+
+    /// How many readings stood out of order of time in the data.
+    pub fn reordered(&self) -> usize {
+        self.reordered
+    }
+
+    /// When a counter was found set back or implausibly advanced: the energy before this reading is unknown.
+    pub fn resets_ns(&self) -> &[i64] {
+        &self.resets_ns
+    }
+
+    /// From the first to the last reading; `None` if there are fewer than two.
+    pub fn span(&self) -> Option<Interval> {
+        let last = self.len().checked_sub(1)?;
+        let span = Interval::new(self.time(0), self.time(last));
+        (span.length_ns() > 0).then_some(span)
+    }
+
+    /// The readings whose whole bracket lies within `interval`, as a range of indices.
+    ///
+    /// A reading that began before the interval or ended after it may show what was outside.
+    pub fn within(&self, interval: Interval) -> std::ops::Range<usize> {
+        let from = self.start_ns.partition_point(|&start| start < interval.begin_ns);
+        let to = self.end_ns.partition_point(|&end| end <= interval.end_ns);
+        from..to.max(from)
+    }
+
+    /// Start of the first reading that began at or after `time_ns`.
+    pub(crate) fn first_from(&self, time_ns: i64) -> Option<i64> {
+        self.start_ns.get(self.start_ns.partition_point(|&start| start < time_ns)).copied()
+    }
+
+    /// Median time between the starts of two readings, in nanoseconds.
+    pub fn poll_period_ns(&self) -> Option<i64> {
+        let mut steps: Vec<i64> = self.start_ns.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).collect();
+        let middle = steps.len() / 2;
+        (!steps.is_empty()).then(|| *steps.select_nth_unstable(middle).1)
+    }
+}

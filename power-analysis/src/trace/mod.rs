@@ -1,0 +1,171 @@
+//! Power as a function of time, with its exact prefix integral.
+
+mod cursor;
+
+pub use cursor::Cursor;
+pub(crate) use cursor::MovingMean;
+
+use crate::readings::{Readings, Values};
+use crate::time::{Interval, seconds};
+
+/// What power is taken to be between two points.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Between {
+    /// The straight line through both points: integrates by the trapezoid rule.
+    Line,
+    /// The mean since the point before, as a counter gives it.
+    MeanSince,
+    /// The earlier point's value until the later one: what a polled sensor shows.
+    Hold,
+}
+
+/// A power signal: points in order of time, what lies between them, and the energy up to each.
+///
+/// The prefix integral makes the energy of any interval two look-ups, whatever its length.
+#[derive(Debug, Clone)]
+pub struct Trace {
+    times_ns: Vec<i64>,
+    watts: Vec<f64>,
+    energy_j: Vec<f64>,
+    between: Between,
+}
+
+impl Trace {
+    /// A trace through points in order of time; `None` for fewer than two points.
+    pub fn new(times_ns: Vec<i64>, watts: Vec<f64>, between: Between) -> Option<Self> {
+        if times_ns.len() < 2 || times_ns.len() != watts.len() {
+            return None;
+        }
+        debug_assert!(times_ns.is_sorted(), "points are in order of time");
+        let mut energy_j = Vec::with_capacity(times_ns.len());
+        let mut total = 0.0;
+        energy_j.push(total);
+        for (time, power) in times_ns.windows(2).zip(watts.windows(2)) {
+            let length = seconds(time[1] - time[0]);
+            total += length
+                * match between {
+                    Between::Line => f64::midpoint(power[0], power[1]),
+                    Between::MeanSince => power[1],
+                    Between::Hold => power[0],
+                };
+            energy_j.push(total);
+        }
+        Some(Self { times_ns, watts, energy_j, between })
+    }
+
+    /// A trace through points of cumulated energy; power between two points is their mean.
+    pub fn from_energy(times_ns: Vec<i64>, energy_j: Vec<f64>) -> Option<Self> {
+        if times_ns.len() < 2 || times_ns.len() != energy_j.len() {
+            return None;
+        }
+        let mean = |index: usize| {
+            let length = seconds(times_ns[index] - times_ns[index - 1]);
+            if length > 0.0 { (energy_j[index] - energy_j[index - 1]) / length } else { 0.0 }
+        };
+        let mut watts = Vec::with_capacity(times_ns.len());
+        watts.push(mean(1));
+        watts.extend((1..times_ns.len()).map(mean));
+        Some(Self { times_ns, watts, energy_j, between: Between::MeanSince })
+    }
+
+    /// The naive trace of what was read, taken at the middle of each bracket: trapezoids for power, straight lines
+    /// between the readings of a counter.
+    pub fn naive(readings: &Readings) -> Option<Self> {
+        let times = (0..readings.len()).map(|index| readings.time(index)).collect();
+        match readings.values() {
+            Values::Power(watts) => Self::new(times, watts.clone(), Between::Line),
+            Values::Energy(energy) => Self::from_energy(times, energy.clone()),
+        }
+    }
+
+    /// From the first to the last point.
+    pub fn span(&self) -> Interval {
+        Interval::new(self.times_ns[0], self.times_ns[self.times_ns.len() - 1])
+    }
+
+    /// Number of points.
+    pub fn len(&self) -> usize {
+        self.times_ns.len()
+    }
+
+    /// Never: a trace has at least two points.
+    pub fn is_empty(&self) -> bool {
+        false
+    }
+
+    /// The points' times, in nanoseconds.
+    pub fn times_ns(&self) -> &[i64] {
+        &self.times_ns
+    }
+
+    /// The points' power, in watts.
+    pub fn watts(&self) -> &[f64] {
+        &self.watts
+    }
+
+    /// Energy of an interval in joules; `None` where the trace does not cover it.
+    pub fn energy_j(&self, interval: Interval) -> Option<f64> {
+        self.span().holds(interval).then(|| {
+            self.cumulated_j(interval.end_ns, self.segment(interval.end_ns))
+                - self.cumulated_j(interval.begin_ns, self.segment(interval.begin_ns))
+        })
+    }
+
+    /// Mean power of an interval in watts; `None` where the trace does not cover it or it has no length.
+    pub fn mean_w(&self, interval: Interval) -> Option<f64> {
+        let length = interval.seconds();
+        if length > 0.0 { self.energy_j(interval).map(|energy| energy / length) } else { None }
+    }
+
+    /// A cursor for queries in order of time: constant cost a query.
+    pub fn cursor(&self) -> Cursor<'_> {
+        Cursor::new(self)
+    }
+
+    /// Lowest and highest power at the points in an interval and at its ends; `None` where it is not covered.
+    pub fn extremes_w(&self, interval: Interval) -> Option<(f64, f64)> {
+        if !self.span().holds(interval) {
+            return None;
+        }
+        let at = |time| self.power_w(time, self.segment(time));
+        let (first, last) = (at(interval.begin_ns), at(interval.end_ns));
+        let from = self.times_ns.partition_point(|&time| time < interval.begin_ns);
+        let to = self.times_ns.partition_point(|&time| time <= interval.end_ns);
+        let mut extremes = (first.min(last), first.max(last));
+        for &watts in &self.watts[from..to.max(from)] {
+            extremes = (extremes.0.min(watts), extremes.1.max(watts));
+        }
+        Some(extremes)
+    }
+
+    /// The segment [`index`, `index` + 1] that holds `time_ns`, which lies within the span.
+    fn segment(&self, time_ns: i64) -> usize {
+        self.times_ns.partition_point(|&time| time <= time_ns).saturating_sub(1).min(self.len() - 2)
+    }
+
+    /// Energy from the first point to `time_ns`, which lies in `segment`.
+    fn cumulated_j(&self, time_ns: i64, segment: usize) -> f64 {
+        let begin = self.times_ns[segment];
+        let since = seconds(time_ns - begin);
+        let mean = match self.between {
+            Between::Line => f64::midpoint(self.watts[segment], self.power_w(time_ns, segment)),
+            Between::MeanSince => self.watts[segment + 1],
+            Between::Hold => self.watts[segment],
+        };
+        self.energy_j[segment] + since * mean
+    }
+
+    /// Power at `time_ns`, which lies in `segment`.
+    fn power_w(&self, time_ns: i64, segment: usize) -> f64 {
+        let (begin, end) = (self.times_ns[segment], self.times_ns[segment + 1]);
+        let (first, last) = (self.watts[segment], self.watts[segment + 1]);
+        match self.between {
+            Between::Line if end > begin => {
+                first + (last - first) * (seconds(time_ns - begin) / seconds(end - begin))
+            }
+            Between::MeanSince if time_ns > begin => last,
+            Between::Hold if time_ns == end => last,
+            Between::Line | Between::MeanSince | Between::Hold => first,
+        }
+    }
+}
