@@ -104,7 +104,13 @@ fn distribution(
     let (sensor, reference) = (weigh(&pairs.sensor_w)?, weigh(&pairs.reference_w)?);
     Some(Distribution {
         kolmogorov_smirnov: stats::kolmogorov_smirnov(&sensor, &reference),
-        permutation: stats::ks_block_permutation(&pairs.sensor_w, &pairs.reference_w, block, REPLICATES, seed),
+        permutation: stats::ks_block_permutation(
+            &pairs.sensor_w,
+            &pairs.reference_w,
+            block,
+            REPLICATES,
+            seed,
+        ),
         wasserstein: stats::wasserstein(&sensor, &reference),
         sensor_curve: sensor.curve(CURVE_POINTS),
         reference_curve: reference.curve(CURVE_POINTS),

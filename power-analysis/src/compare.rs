@@ -7,7 +7,9 @@ use crate::energy::{self, Energies, EnergyPair, Guard};
 use crate::faults::{self, Fault, FaultKind, Following, following};
 use crate::filter::{self, Window};
 use crate::pairs::Pairs;
-use crate::phases::{self, FEWEST_PUBLICATIONS, GAP_PERIODS, Phase, PhaseGroup, PhaseRow, PhaseVerdict, Side};
+use crate::phases::{
+    self, FEWEST_PUBLICATIONS, GAP_PERIODS, Phase, PhaseGroup, PhaseRow, PhaseVerdict, Side,
+};
 use crate::publications::{Period, Publications};
 use crate::readings::Readings;
 use crate::stats::Ecdf;
@@ -90,6 +92,13 @@ pub struct Sampling {
     pub attention: Option<f64>,
 }
 
+impl Sampling {
+    /// For data without time: nothing that is reckoned from times.
+    fn without_times(self) -> Self {
+        Self { poll_period_ms: None, sample_ratio: None, update_period: None, attention: None, ..self }
+    }
+}
+
 /// The error that a perfect sensor would have made with this one's window, publications and readings.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Explained {
@@ -159,8 +168,10 @@ pub fn compare(
     let (own, other) = (trace.span(), reference.trace.span());
     let overlap = own.intersect(other).ok_or(Incomparable::NoOverlap { sensor: own, reference: other })?;
     let publications = Publications::find(readings);
-    let window = settings.window_ns.map(Window::Known).or_else(|| Window::nominal(readings.channel().quantity));
-    let period_ns = [publications.period_ns(), reference.publications.period_ns()].into_iter().flatten().max();
+    let window =
+        settings.window_ns.map(Window::Known).or_else(|| Window::nominal(readings.channel().quantity));
+    let period_ns =
+        [publications.period_ns(), reference.publications.period_ns()].into_iter().flatten().max();
     let period_ns = period_ns.unwrap_or(0);
     let sensor = Side { readings, publications: &publications, trace: &trace };
 
@@ -186,10 +197,12 @@ pub fn compare(
         faults: Vec::new(),
     };
     if !settings.has_time {
+        comparison.sampling = comparison.sampling.without_times();
         comparison.energy_refused = Some("the data has no time: rows are only numbered".into());
         return Ok(comparison);
     }
-    comparison.phases = phases::rows(&settings.phases, &sensor, &reference.side(), settings.asked_period_ns, window_ns);
+    comparison.phases =
+        phases::rows(&settings.phases, &sensor, &reference.side(), settings.asked_period_ns, window_ns);
     comparison.faults = find_faults(&sensor, reference, &pairs, window_ns, period_ns, &comparison);
     mark_faulty(&mut comparison.phases, &comparison.faults);
     comparison.groups = phases::groups(&comparison.phases, settings.seed);
@@ -239,7 +252,9 @@ fn sampling(
             .map(|(asked, span)| taken / (span.seconds() / seconds(asked) + 1.0)),
         update_period: publications.period(),
         window_ms: window_ns.map(milliseconds),
-        attention: window_ns.zip(period_ns).map(|(window, period)| (seconds(window) / seconds(period)).min(1.0)),
+        attention: window_ns
+            .zip(period_ns)
+            .map(|(window, period)| (seconds(window) / seconds(period)).min(1.0)),
     }
 }
 
@@ -253,7 +268,9 @@ fn energies(
 ) -> Result<Energies, String> {
     for (name, readings) in [("sensor", sensor.readings), ("reference", reference.readings)] {
         if readings.resets_ns().iter().any(|&time| time > overlap.begin_ns && time <= overlap.end_ns) {
-            return Err(format!("the {name}'s counter was set back within the run: only phases without that have one"));
+            return Err(format!(
+                "the {name}'s counter was set back within the run: only phases without that have one"
+            ));
         }
     }
     let naive = energy::naive(sensor.trace, &reference.trace, overlap, period_ns, settings.seed)
@@ -275,7 +292,8 @@ fn guarded(
 ) -> Result<EnergyPair, String> {
     let begin = settings.phases.iter().map(|phase| phase.interval.begin_ns).min();
     let end = settings.phases.iter().map(|phase| phase.interval.end_ns).max();
-    let load = begin.zip(end).map(|(begin, end)| Interval::new(begin, end)).ok_or("no phase marks the load")?;
+    let load =
+        begin.zip(end).map(|(begin, end)| Interval::new(begin, end)).ok_or("no phase marks the load")?;
     let window_ns = window_ns.ok_or("the sensor's averaging window is unknown")?;
     energy::guard_banded(sensor.trace, &reference.trace, load, Guard { window_ns, period_ns }, settings.seed)
 }
@@ -296,7 +314,10 @@ fn explained(
         }
         (None, Some(period)) => (
             vec![Window::Known(0), Window::SincePrevious],
-            format!("averaging window unknown, between 0 and its update period of {:.0} ms", milliseconds(period)),
+            format!(
+                "averaging window unknown, between 0 and its update period of {:.0} ms",
+                milliseconds(period)
+            ),
         ),
         (None, None) => return Vec::new(),
     };
@@ -307,7 +328,8 @@ fn explained(
     let mut found = Vec::new();
     let mut add = |of: &str, measured: f64, intervals: &[Interval]| {
         let error = |trace: &Trace| {
-            let both = intervals.iter().filter_map(|&i| Some((trace.energy_j(i)?, reference.trace.energy_j(i)?)));
+            let both =
+                intervals.iter().filter_map(|&i| Some((trace.energy_j(i)?, reference.trace.energy_j(i)?)));
             let (seen, real) = both.fold((0.0, 0.0), |sum, (seen, real)| (sum.0 + seen, sum.1 + real));
             (real > 0.0).then(|| seen / real - 1.0)
         };
@@ -354,7 +376,13 @@ fn find_faults(
         let window = window_ns.unwrap_or(period_ns);
         found.extend(faults::false_low(sensor.publications, &reference.trace, window, period_ns));
         if let Some((low, high)) = reference.trace.extremes_w(comparison.overlap) {
-            found.extend(faults::stuck(sensor.publications, sensor.readings, &reference.trace, window, high - low));
+            found.extend(faults::stuck(
+                sensor.publications,
+                sensor.readings,
+                &reference.trace,
+                window,
+                high - low,
+            ));
         }
         found.extend(plateau(pairs, comparison));
     }

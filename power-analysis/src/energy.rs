@@ -102,9 +102,16 @@ pub struct Energies {
 /// Naive energies of `interval`, which both traces cover; `None` where one does not, or the reference shows none.
 ///
 /// `period_ns` is the longer update period of the two.
-pub fn naive(sensor: &Trace, reference: &Trace, interval: Interval, period_ns: i64, seed: u64) -> Option<EnergyPair> {
+pub fn naive(
+    sensor: &Trace,
+    reference: &Trace,
+    interval: Interval,
+    period_ns: i64,
+    seed: u64,
+) -> Option<EnergyPair> {
     let cells = cell_count(interval, period_ns);
-    let parts = |trace: &Trace| interval.cells(cells).map(|cell| trace.energy_j(cell)).collect::<Option<Vec<f64>>>();
+    let parts =
+        |trace: &Trace| interval.cells(cells).map(|cell| trace.energy_j(cell)).collect::<Option<Vec<f64>>>();
     pair(interval, &parts(sensor)?, &parts(reference)?, seed)
 }
 
@@ -157,7 +164,10 @@ pub fn guard_banded(
         let (low, high) = reference.extremes_w(idle).ok_or("the reference does not cover the guards")?;
         let rise = load_w - low;
         if high - low > STEADY_SHARE * rise {
-            return Err(format!("the reference is not at a steady idle in the {:.1} s {name} the load", idle.seconds()));
+            return Err(format!(
+                "the reference is not at a steady idle in the {:.1} s {name} the load",
+                idle.seconds()
+            ));
         }
     }
     let cells = cell_count(whole, guard.period_ns);
@@ -172,7 +182,8 @@ pub fn guard_banded(
             })
             .collect::<Option<Vec<f64>>>()
     };
-    let (sensor, reference) = parts(sensor).zip(parts(reference)).ok_or("a trace does not cover the guards")?;
+    let (sensor, reference) =
+        parts(sensor).zip(parts(reference)).ok_or("a trace does not cover the guards")?;
     pair(load, &sensor, &reference, seed).ok_or_else(|| "the reference shows no energy".into())
 }
 

@@ -83,7 +83,9 @@ impl Pairs {
         };
         let mut pairs = Self::new(matching, publications.len());
         let matched = published(reference, publications.times_ns().iter().copied(), window);
-        for ((&time, &sensor), reference) in publications.times_ns().iter().zip(publications.watts()).zip(matched) {
+        for ((&time, &sensor), reference) in
+            publications.times_ns().iter().zip(publications.watts()).zip(matched)
+        {
             if let Some(reference) = reference {
                 pairs.push(time, sensor, reference);
             }
@@ -110,7 +112,8 @@ impl Pairs {
     /// Readings of the same row: those whose times are equal.
     pub fn by_rows(sensor: &Readings, reference: &Readings) -> Self {
         let mut pairs = Self::new(Matching::Rows, sensor.len().min(reference.len()));
-        let (Values::Power(sensor_w), Values::Power(reference_w)) = (sensor.values(), reference.values()) else {
+        let (Values::Power(sensor_w), Values::Power(reference_w)) = (sensor.values(), reference.values())
+        else {
             return pairs;
         };
         let mut other = 0;

@@ -57,7 +57,7 @@ pub enum PhaseVerdict {
     CounterReset,
     /// Not recorded from begin to end by both: no energy is stated.
     NotCovered,
-    /// The reference itself has fewer than three publications in it.
+    /// The reference itself has fewer than three publications in it: its energy is not stated.
     Unjudged,
 }
 
@@ -170,7 +170,8 @@ fn row(
     let stated =
         !matches!(verdict, PhaseVerdict::NoReading | PhaseVerdict::CounterReset | PhaseVerdict::NotCovered);
     let sensor_j = if stated { sensor.trace.energy_j(interval) } else { None };
-    let reference_j = if has_reset(reference.readings, interval) { None } else { reference.trace.energy_j(interval) };
+    let reference_stated = verdict != PhaseVerdict::Unjudged && !has_reset(reference.readings, interval);
+    let reference_j = if reference_stated { reference.trace.energy_j(interval) } else { None };
     let error = match (sensor_j, reference_j) {
         (Some(sensor), Some(reference)) if reference > 0.0 => Some(sensor / reference - 1.0),
         _ => None,
@@ -271,7 +272,8 @@ fn group_of(group: &str, rows: &[&PhaseRow], seed: u64) -> PhaseGroup {
         .filter_map(|row| Some((row.sensor_j?, row.reference_j?, row.phase.interval.seconds())))
         .collect();
     let (sensor, reference): (Vec<f64>, Vec<f64>) = judged.iter().map(|&(s, r, _)| (s, r)).unzip();
-    let (sensor_w, reference_w): (Vec<f64>, Vec<f64>) = judged.iter().map(|&(s, r, t)| (s / t, r / t)).unzip();
+    let (sensor_w, reference_w): (Vec<f64>, Vec<f64>) =
+        judged.iter().map(|&(s, r, t)| (s / t, r / t)).unzip();
     let errors: Vec<f64> = rows.iter().filter_map(|row| row.error.map(f64::abs)).collect();
     let points = as_f64(judged.len());
     let interval = |r: f64| stats::correlation_interval(r, points, CONFIDENCE);

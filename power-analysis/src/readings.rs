@@ -119,7 +119,12 @@ impl ReadingsBuilder {
 }
 
 /// Energy since the first count, and the times of the readings that follow a reset.
-fn unwrap_counter(times: &[i64], counts: &[u64], quantum_j: f64, modulus: Option<u64>) -> (Vec<f64>, Vec<i64>) {
+fn unwrap_counter(
+    times: &[i64],
+    counts: &[u64],
+    quantum_j: f64,
+    modulus: Option<u64>,
+) -> (Vec<f64>, Vec<i64>) {
     let mut total = 0.0;
     let mut energy = Vec::with_capacity(counts.len());
     let mut resets = Vec::new();
@@ -136,7 +141,11 @@ fn unwrap_counter(times: &[i64], counts: &[u64], quantum_j: f64, modulus: Option
     (energy, resets)
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a float cast saturates; both are positive")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a float cast saturates; both are positive"
+)]
 fn most_counts(seconds: f64, quantum_j: f64) -> u64 {
     (MOST_PLAUSIBLE_W * seconds / quantum_j) as u64
 }
@@ -233,7 +242,8 @@ impl Readings {
 
     /// Median time between the starts of two readings, in nanoseconds.
     pub fn poll_period_ns(&self) -> Option<i64> {
-        let mut steps: Vec<i64> = self.start_ns.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).collect();
+        let mut steps: Vec<i64> =
+            self.start_ns.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).collect();
         let middle = steps.len() / 2;
         (!steps.is_empty()).then(|| *steps.select_nth_unstable(middle).1)
     }

@@ -58,7 +58,11 @@ pub fn channel_energy(
         mean_w: energy_j / interval.seconds(),
         sampling_bound_j: ends + (high - low) * seconds(gap_ns),
         readings: readings.within(interval).len(),
-        missing: readings.missing_ns().iter().filter(|&&time| interval.holds(Interval::new(time, time))).count(),
+        missing: readings
+            .missing_ns()
+            .iter()
+            .filter(|&&time| interval.holds(Interval::new(time, time)))
+            .count(),
         publications: publications.count(interval),
         gap_s: seconds(gap_ns),
     })

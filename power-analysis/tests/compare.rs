@@ -76,8 +76,9 @@ fn phases_that_are_too_short_are_not_resolved() {
     ];
     let comparison = judge(&sensor, &perfect_reference(&load, SPAN_S), phases);
     let verdicts: Vec<PhaseVerdict> = comparison.phases.iter().map(|row| row.verdict).collect();
-    use PhaseVerdict::{NoReading, NotCovered, Ok, Unresolved};
-    assert_eq!(verdicts, [Ok, Unresolved, NoReading, NotCovered]);
+    let expected =
+        [PhaseVerdict::Ok, PhaseVerdict::Unresolved, PhaseVerdict::NoReading, PhaseVerdict::NotCovered];
+    assert_eq!(verdicts, expected);
     assert!(comparison.phases[2].sensor_j.is_none() && comparison.phases[2].error.is_none());
     assert!(comparison.phases[3].sensor_j.is_none());
 }

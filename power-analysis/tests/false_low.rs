@@ -30,8 +30,11 @@ fn score(rate: f64, delay: Duration) -> Score {
             .with_gain(0.97)
             .with_noise(1.5)
             .with_seed(seed);
-        let model =
-            if rate > 0.0 { model.with_fault(Fault::Level(80.0), Segments::random(rate, 3..=10)) } else { model };
+        let model = if rate > 0.0 {
+            model.with_fault(Fault::Level(80.0), Segments::random(rate, 3..=10))
+        } else {
+            model
+        };
         let readings = polled(&model, averaging(ms(100), ms(100)), ms(5), SPAN_S);
         let reference = perfect_reference(&load, SPAN_S);
         let reference = Reference::new(&reference).expect("readings");
@@ -39,11 +42,15 @@ fn score(rate: f64, delay: Duration) -> Score {
         let found = false_low(&publications, reference.trace(), 100_000_000, 100_000_000);
         assert!(found.iter().all(|fault| fault.kind == FaultKind::FalseLow));
         let flagged = |time: i64| {
-            found.iter().any(|fault| (time - 6_000_000..=time + 6_000_000).any_in(fault.interval.begin_ns, fault.interval.end_ns))
+            found.iter().any(|fault| {
+                (time - 6_000_000..=time + 6_000_000).any_in(fault.interval.begin_ns, fault.interval.end_ns)
+            })
         };
         // Only a fault while power was high all the time that the reading can speak of can be told from idle.
         let high = |time: i64| {
-            reference.trace().extremes_w(power_analysis::Interval::new(time - 250_000_000, time + 50_000_000))
+            reference
+                .trace()
+                .extremes_w(power_analysis::Interval::new(time - 250_000_000, time + 50_000_000))
                 .is_some_and(|(low, _)| low > 200.0)
         };
         for publication in model.publications(SECOND, (SPAN_S - 1) * SECOND) {
@@ -80,7 +87,12 @@ fn recall_and_precision_reach_95_per_cent() {
         let recall = share(score.hits, score.hits + score.misses);
         let precision = share(score.hits, score.hits + score.false_alarms);
         assert!(score.hits > 30, "the simulation has faults: {}", score.hits);
-        assert!(recall >= 0.95, "rate {rate}: recall {recall}, {} of {}", score.hits, score.hits + score.misses);
+        assert!(
+            recall >= 0.95,
+            "rate {rate}: recall {recall}, {} of {}",
+            score.hits,
+            score.hits + score.misses
+        );
         assert!(precision >= 0.95, "rate {rate}: precision {precision}, {} false alarms", score.false_alarms);
     }
 }

@@ -39,7 +39,10 @@ fn close(a: f64, b: f64) -> bool {
 
 proptest! {
     #[test]
-    fn ecdf_rises_from_0_to_1(pairs in vec((watts(), 0.0..5.0_f64), 1..80), mut at in vec(-10.0..450.0_f64, 2..20)) {
+    fn ecdf_rises_from_0_to_1(
+        pairs in vec((watts(), 0.0..5.0_f64), 1..80),
+        mut at in vec(-10.0..450.0_f64, 2..20),
+    ) {
         let Some(ecdf) = Ecdf::weighted(pairs.clone()) else { return Ok(()) };
         at.sort_by(f64::total_cmp);
         let shares: Vec<f64> = at.iter().map(|x| ecdf.at(*x)).collect();
@@ -85,7 +88,11 @@ proptest! {
     }
 
     #[test]
-    fn correlations_keep_their_invariances((x, y) in pairs(3), gain in 0.1..10.0_f64, offset in -50.0..50.0_f64) {
+    fn correlations_keep_their_invariances(
+        (x, y) in pairs(3),
+        gain in 0.1..10.0_f64,
+        offset in -50.0..50.0_f64,
+    ) {
         let changed: Vec<f64> = y.iter().map(|y| gain * y + offset).collect();
         let fallen: Vec<f64> = y.iter().map(|y| -y).collect();
         let curved: Vec<f64> = y.iter().map(|y| (y / 100.0).exp()).collect();
@@ -159,14 +166,16 @@ proptest! {
     }
 
     #[test]
-    fn nothing_panics((x, y) in vec((anything(), anything()), 0..40).prop_map(|p| p.into_iter().unzip::<_, _, Vec<f64>, Vec<f64>>())) {
+    fn nothing_panics(pairs in vec((anything(), anything()), 0..40)) {
+        let (x, y): (Vec<f64>, Vec<f64>) = pairs.into_iter().unzip();
         let _ = (mean(&x), variance(&x), median(&x), mad(&x), weighted_mean(&x, &y));
         let _ = (effective_sample_size(&x), block_length(&x), autocovariance(&x, 5));
         let _ = (pearson(&x, &y), spearman(&x, &y), concordance(&x, &y));
         let _ = (ordinary_least_squares(&x, &y, Some(3.0), 0.95), theil_sen(&x, &y, 1.0, 50, 1));
         let _ = (bland_altman(&x, &y, 5.0, 0.95), ks_block_permutation(&x, &y, 2, 19, 1));
         let _ = circular_block_bootstrap(x.len(), 3, 2, 1, |indices| x.get(indices[0]).copied());
-        for interval in [ratio_of_sums(&x, &y, 20, 0.95, 1), mean_interval(&x, 20, 0.95, 1)].into_iter().flatten() {
+        let intervals = [ratio_of_sums(&x, &y, 20, 0.95, 1), mean_interval(&x, 20, 0.95, 1)];
+        for interval in intervals.into_iter().flatten() {
             prop_assert!(interval.estimate.low.is_finite() && interval.estimate.high.is_finite());
         }
         if let (Some(a), Some(b)) = (Ecdf::unweighted(x), Ecdf::unweighted(y)) {

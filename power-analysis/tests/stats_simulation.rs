@@ -55,7 +55,7 @@ fn coverage_of_mean(n: usize, rho: f64) -> f64 {
 
 #[test]
 fn mean_intervals_hold_the_truth() {
-    // Measured over 2000 seeds: see the table in the documentation of the module.
+    // Over 2000 seeds and 999 replicates: 0.94, 0.92, 0.95, 0.94, 0.93.
     for (n, rho, least) in
         [(1000, 0.0, 0.90), (1000, 0.5, 0.88), (1000, 0.9, 0.88), (200, 0.9, 0.82), (1000, 0.97, 0.85)]
     {

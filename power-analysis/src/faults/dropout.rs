@@ -68,7 +68,11 @@ pub(crate) fn gaps(publications: &Publications, readings: &Readings, overlap: In
     let longest = period.saturating_mul(GAP_PERIODS);
     let gap = |begin: i64, end: i64| {
         let polls = readings.within(Interval::new(begin, end)).len();
-        let why = if polls > 1 { format!("{polls} readings repeat one value") } else { "nobody read the sensor".into() };
+        let why = if polls > 1 {
+            format!("{polls} readings repeat one value")
+        } else {
+            "nobody read the sensor".into()
+        };
         let detail = format!("no publication for {:.0} ms: {why}", milliseconds(end - begin));
         Fault::new(FaultKind::Gap, begin, end, polls, detail)
     };

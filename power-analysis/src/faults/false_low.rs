@@ -36,7 +36,12 @@ fn span_of(values: &[f64]) -> Option<(f64, f64)> {
 ///
 /// The reference may measure more than the sensor (a wall meter): a robust line by Theil and Sen over publications
 /// during which the reference was steady translates between the two.
-pub fn false_low(publications: &Publications, reference: &Trace, window_ns: i64, delay_ns: i64) -> Vec<Fault> {
+pub fn false_low(
+    publications: &Publications,
+    reference: &Trace,
+    window_ns: i64,
+    delay_ns: i64,
+) -> Vec<Fault> {
     let watts = publications.watts();
     let Some((idle, full)) = span_of(watts) else { return Vec::new() };
     let low_limit = idle + LOW_SHARE * (full - idle);
@@ -52,7 +57,8 @@ pub fn false_low(publications: &Publications, reference: &Trace, window_ns: i64,
     let Some(line) = expected_line(watts, &seen) else { return Vec::new() };
     let shortfall = |index: usize| seen[index].map(|(lowest, _)| line.sensor_for(lowest) - watts[index]);
     let limit = SMALLEST_SHORTFALL_W.max(DEVIATIONS * line.deviation_w);
-    let suspect = |index: usize| watts[index] < low_limit && shortfall(index).is_some_and(|missing| missing > limit);
+    let suspect =
+        |index: usize| watts[index] < low_limit && shortfall(index).is_some_and(|missing| missing > limit);
     runs(watts.len(), FEWEST, suspect)
         .into_iter()
         .map(|run| {

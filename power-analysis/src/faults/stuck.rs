@@ -35,7 +35,9 @@ pub(crate) fn stuck(
         if until - begin <= longest || polls < 3 {
             continue;
         }
-        let Some((low, high)) = swing(reference, Interval::new(begin, until), window_ns, period) else { continue };
+        let Some((low, high)) = swing(reference, Interval::new(begin, until), window_ns, period) else {
+            continue;
+        };
         if high - low > MOVED_SHARE * reference_range_w {
             let detail = format!(
                 "stands at {:.1} W for {:.1} s while the reference moves from {low:.0} to {high:.0} W",

@@ -107,7 +107,8 @@ mod tests {
 
     #[test]
     fn autocovariance_by_hand() {
-        // Deviations -1.5, -0.5, 0.5, 1.5: lag 0 is 5/4, lag 1 (0.75 - 0.25 + 0.75)/4, lag 2 -1.5/4, lag 3 -2.25/4.
+        // Deviations -1.5, -0.5, 0.5, 1.5: lag 0 is 5/4, lag 1 (0.75 - 0.25 + 0.75)/4, lag 2 -1.5/4, lag 3
+        // -2.25/4.
         let got = autocovariance(&[1.0, 2.0, 3.0, 4.0], 9);
         assert_eq!(got, [1.25, 0.3125, -0.375, -0.5625]);
         assert_eq!(autocovariance(&[1.0, 2.0, 3.0, 4.0], 0), [1.25]);

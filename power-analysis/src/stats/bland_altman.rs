@@ -45,11 +45,11 @@ pub struct BlandAltman {
 
 /// Compares paired readings of a sensor and a reference after Bland and Altman.
 ///
-/// Bias b and limits b ± 1.96 s come from the differences sensor - reference. Their standard errors are
-/// s / sqrt(`n_eff`) and s sqrt(3 / `n_eff`) (Bland and Altman 1986, *Statistical methods for assessing agreement
-/// between two methods of clinical measurement*, Lancet 327; s² × (1 + 1.96²/2) / n, rounded there), and intervals
-/// use Student's t with `n_eff` - 1 degrees of freedom. `n_eff` is the effective number of pairs, clipped to
-/// [2, n].
+/// Bias b and limits b ± 1.96 s come from the differences sensor - reference. Their standard errors are s /
+/// sqrt(`n_eff`) and s sqrt(3 / `n_eff`) (Bland and Altman 1986, *Statistical methods for assessing agreement
+/// between two methods of clinical measurement*, Lancet 327; s² × (1 + 1.96²/2) / n, rounded there), and
+/// intervals use Student's t with `n_eff` - 1 degrees of freedom. `n_eff` is the effective number of pairs,
+/// clipped to [2, n].
 ///
 /// The differences are also regressed on the means. If that slope has p < 0.05 and all readings are positive, a
 /// constant difference is the wrong picture, and everything but the slope is computed from logarithms and given

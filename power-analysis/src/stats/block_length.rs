@@ -81,8 +81,7 @@ mod tests {
 
     #[test]
     fn agrees_with_numpy() {
-        // The formula written out in numpy over the same series; `arch.bootstrap.optimal_block_length`, which norms
-        // its autocorrelations differently, gives the same where the same window follows.
+        // The same formula written out in numpy (float64), over the same series.
         for (n, rho, expected) in [
             (200, 0.0, 2.069_458_108),
             (1000, 0.0, 2.341_606_263),

@@ -58,8 +58,8 @@ pub fn spearman(x: &[f64], y: &[f64]) -> Option<f64> {
 
 /// Lin's concordance correlation coefficient: 1 only where every pair is equal.
 ///
-/// `2 s_xy / (s_x² + s_y² + (x̄ - ȳ)²)` with divisor n, as in Lin (1989), *A concordance correlation coefficient
-/// to evaluate reproducibility*, Biometrics 45(1).
+/// `2 s_xy / (s_x² + s_y² + (x̄ - ȳ)²)` with divisor n, as in Lin (1989), *A concordance correlation
+/// coefficient to evaluate reproducibility*, Biometrics 45(1).
 pub fn concordance(x: &[f64], y: &[f64]) -> Option<f64> {
     let moments = Moments::new(x, y)?;
     let apart = count(x.len()) * (moments.mean_x - moments.mean_y).powi(2);

@@ -28,14 +28,16 @@ pub struct Line {
 /// Fits a line by ordinary least squares, with errors that hold when the scatter grows with the level.
 ///
 /// Standard errors are HC3 (`MacKinnon` and White 1985, *Some heteroskedasticity-consistent covariance matrix
-/// estimators with improved finite sample properties*, Journal of Econometrics 29; recommended by Long and Ervin
-/// 2000, The American Statistician 54(3)), because the error of a power sensor is often a share of the reading. Where
-/// one point alone fixes the line, they are the classic ones. Intervals and p-value use Student's t.
+/// estimators with improved finite sample properties*, Journal of Econometrics 29; recommended by Long and
+/// Ervin 2000, The American Statistician 54(3)), because the error of a power sensor is often a share of the
+/// reading. Where one point alone fixes the line, they are the classic ones. Intervals and p-value use
+/// Student's t.
 ///
-/// For correlated series `n_eff` is the effective number of points: errors are widened by sqrt(n / `n_eff`), and
-/// t has `n_eff` - 2 degrees of freedom, at least 1. It is clipped to [1, n].
+/// For correlated series `n_eff` is the effective number of points: errors are widened by sqrt(n / `n_eff`),
+/// and t has `n_eff` - 2 degrees of freedom, at least 1. It is clipped to [1, n].
 ///
-/// `None` below three points, for different lengths, where x does not vary, and for a confidence outside (0, 1).
+/// `None` below three points, for different lengths, where x does not vary, and for a confidence outside (0,
+/// 1).
 pub fn ordinary_least_squares(x: &[f64], y: &[f64], n_eff: Option<f64>, confidence: f64) -> Option<Line> {
     assert_finite(x);
     assert_finite(y);

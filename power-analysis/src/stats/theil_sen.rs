@@ -17,10 +17,10 @@ pub struct RobustLine {
 
 /// Fits a line by the median slope over all pairs of points whose x differ by more than `min_dx`.
 ///
-/// Theil (1950), *A rank-invariant method of linear and polynomial regression analysis*, and Sen (1968), JASA 63;
-/// up to 29 % of the points can be wrong. A `min_dx` above 0, in the unit of x, leaves out pairs whose slope is
-/// all noise. Up to `max_pairs` pairs the result is exact; beyond, it is the median over that many pairs drawn
-/// evenly from those that qualify, by `seed`. Costs O(n log n + `max_pairs` log n).
+/// Theil (1950), *A rank-invariant method of linear and polynomial regression analysis*, and Sen (1968), JASA
+/// 63; up to 29 % of the points can be wrong. A `min_dx` above 0, in the unit of x, leaves out pairs whose
+/// slope is all noise. Up to `max_pairs` pairs the result is exact; beyond, it is the median over that many
+/// pairs drawn evenly from those that qualify, by `seed`. Costs O(n log n + `max_pairs` log n).
 ///
 /// `None` for different lengths and where no pair qualifies.
 pub fn theil_sen(x: &[f64], y: &[f64], min_dx: f64, max_pairs: usize, seed: u64) -> Option<RobustLine> {

@@ -37,7 +37,8 @@ pub(crate) fn perfect_reference(load: &Signal, span_s: i64) -> Readings {
 
 /// What polling `model` every `period` gives, on `channel`.
 pub(crate) fn polled(model: &SensorModel, channel: Channel, period: Duration, span_s: i64) -> Readings {
-    let schedule = Schedule::new(period, 0..span_s * SECOND).with_cost(Duration::from_micros(20), Duration::from_micros(30));
+    let schedule = Schedule::new(period, 0..span_s * SECOND)
+        .with_cost(Duration::from_micros(20), Duration::from_micros(30));
     let mut builder = ReadingsBuilder::new(channel).expect("power");
     for reading in poll(model, &schedule) {
         builder.push(reading.t_start_ns, reading.t_end_ns, reading.value.map_or(Raw::Missing, Raw::Number));
@@ -68,5 +69,6 @@ pub(crate) fn averaging(window: Duration, period: Duration) -> Channel {
 /// Compares with phases.
 pub(crate) fn judge(sensor: &Readings, reference: &Readings, phases: Vec<Phase>) -> Comparison {
     let reference = Reference::new(reference).expect("the reference has readings");
-    compare(sensor, &reference, &Settings { phases, ..Settings::default() }).expect("both cover the same time")
+    compare(sensor, &reference, &Settings { phases, ..Settings::default() })
+        .expect("both cover the same time")
 }
