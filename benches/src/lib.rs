@@ -1,1 +1,92 @@
-//! benches
+//! Made-up recordings of any size, for benches: a GPU sensor that is polled and a meter that streams.
+
+use std::path::Path;
+
+use harness::run::{NewRun, Origin, Row, RowValue, Run, RunWriter, TimeBase};
+use power_analysis::{Raw, Readings, ReadingsBuilder};
+use power_core::{Channel, Delivery, Descriptor, Flags, Quantity, Scope};
+use rand::{RngExt, SeedableRng};
+use rand_xoshiro::Xoshiro256PlusPlus;
+use std::time::Duration;
+
+/// Time between two readings of either channel: 1 ms.
+const STEP_NS: i64 = 1_000_000;
+
+/// Length of a level of the load: between 50 and 500 ms.
+const DWELL_STEPS: std::ops::Range<u32> = 50..500;
+
+/// The channel of the sensor: a mean over 100 ms, published every 100 ms.
+fn sensor_channel() -> Channel {
+    Channel::new("power", Quantity::average_power(Duration::from_millis(100)))
+        .with_scope(Scope::Board)
+        .with_update_period(Duration::from_millis(100))
+}
+
+/// The channel of the meter: one value a millisecond.
+fn meter_channel() -> Channel {
+    Channel::new("power", Quantity::instantaneous_power())
+        .with_scope(Scope::Board)
+        .with_delivery(Delivery::Streamed)
+        .with_update_period(Duration::from_millis(1))
+}
+
+/// Calls `each` with time in ns, the sensor's value and the meter's, `steps` times.
+fn simulate<E>(steps: u32, mut each: impl FnMut(i64, f64, f64) -> Result<(), E>) -> Result<(), E> {
+    let mut random = Xoshiro256PlusPlus::seed_from_u64(1);
+    let (mut level, mut left) = (80.0_f64, 0_u32);
+    let (mut shown, mut sum) = (80.0_f64, 0.0_f64);
+    for step in 0..steps {
+        if left == 0 {
+            level = if random.random::<bool>() { random.random_range(200.0..600.0) } else { 80.0 };
+            left = random.random_range(DWELL_STEPS);
+        }
+        left -= 1;
+        let meter = level + random.random_range(-1.0..1.0);
+        sum += meter;
+        if step % 100 == 99 {
+            shown = (sum * 0.97).round() / 100.0;
+            sum = 0.0;
+        }
+        each(i64::from(step) * STEP_NS, shown, meter)?;
+    }
+    Ok(())
+}
+
+/// Readings of the sensor and of the meter, `readings` in all.
+pub fn readings(readings: u32) -> (Readings, Readings) {
+    let builder = |channel| ReadingsBuilder::new(channel).unwrap_or_else(|| unreachable!("a channel of power"));
+    let (mut sensor, mut meter) = (builder(sensor_channel()), builder(meter_channel()));
+    let done: Result<(), std::convert::Infallible> = simulate(readings / 2, |time, shown, watts| {
+        sensor.push(time, time + 1_000, Raw::Number(shown));
+        meter.push(time, time, Raw::Number(watts));
+        Ok(())
+    });
+    let Ok(()) = done;
+    (sensor.finish(), meter.finish())
+}
+
+/// Writes a run of `readings` readings into the folder `dir`; the meter is its reference.
+///
+/// # Errors
+///
+/// If the run cannot be written.
+pub fn write_run(dir: &Path, readings: u32) -> harness::Result<Run> {
+    let new = NewRun::new(TimeBase::HostMonotonic, Origin::Recorded { command: Vec::new(), exit_code: None });
+    let mut writer = RunWriter::create(dir, new)?;
+    let gpu = writer.add_source("gpu", Descriptor::new("simulated", "a GPU", vec![sensor_channel()]))?;
+    let meter = writer.add_source("meter", Descriptor::new("simulated", "a meter", vec![meter_channel()]))?;
+    writer.set_reference("meter/power")?;
+    simulate(readings / 2, |time, shown, watts| {
+        let row = |end, value| Row {
+            channel: 0,
+            t_start_ns: time,
+            t_end_ns: end,
+            t_device_ns: None,
+            value: RowValue::Number(value),
+            flags: Flags::NONE,
+        };
+        writer.push(gpu, row(time + 1_000, shown))?;
+        writer.push(meter, row(time, watts))
+    })?;
+    writer.finish()
+}

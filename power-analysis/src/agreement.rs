@@ -11,6 +11,9 @@ use crate::stats::{
 /// Points of a curve that is kept for drawing.
 const CURVE_POINTS: usize = 400;
 
+/// Share of a sensor's range over idle that counts as low power (sensors.md §5.7 c).
+const LOW_SHARE: f64 = 0.05;
+
 /// Most pairs of points from which a robust line is drawn.
 const THEIL_SEN_PAIRS: usize = 100_000;
 
@@ -55,6 +58,14 @@ pub struct Distribution {
     pub sensor_curve: Vec<(f64, f64)>,
     /// The reference's, likewise.
     pub reference_curve: Vec<(f64, f64)>,
+    /// From the 1st to the 99th percentile of the sensor, in watts.
+    pub range_w: f64,
+    /// Power that counts as low: the sensor's 1st percentile plus 5 % of that range, in watts.
+    pub low_limit_w: f64,
+    /// Share of time that the sensor shows low power.
+    pub sensor_low_share: f64,
+    /// Share of time that the reference shows low power.
+    pub reference_low_share: f64,
     /// Half width of the 95 % band around each (Dvoretzky, Kiefer and Wolfowitz, effective number of points).
     pub band_half_width: f64,
 }
@@ -102,7 +113,13 @@ fn distribution(
         _ => Ecdf::weighted(values.iter().copied().zip(pairs.dwells(most_dwell_ns)).collect()),
     };
     let (sensor, reference) = (weigh(&pairs.sensor_w)?, weigh(&pairs.reference_w)?);
+    let (idle, full) = (sensor.quantile(0.01), sensor.quantile(0.99));
+    let low_limit_w = idle + LOW_SHARE * (full - idle);
     Some(Distribution {
+        range_w: full - idle,
+        low_limit_w,
+        sensor_low_share: sensor.at(low_limit_w),
+        reference_low_share: reference.at(low_limit_w),
         kolmogorov_smirnov: stats::kolmogorov_smirnov(&sensor, &reference),
         permutation: stats::ks_block_permutation(
             &pairs.sensor_w,

@@ -4,16 +4,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::agreement::{Agreement, agreement};
 use crate::energy::{self, Energies, EnergyPair, Guard};
-use crate::faults::{self, Fault, FaultKind, Following, following};
+use crate::faults::{self, Fault, FaultKind, Following, Reach, following};
 use crate::filter::{self, Window};
 use crate::pairs::Pairs;
-use crate::phases::{
-    self, FEWEST_PUBLICATIONS, GAP_PERIODS, Phase, PhaseGroup, PhaseRow, PhaseVerdict, Side,
-};
+use crate::phases::{self, GAP_PERIODS, Phase, PhaseGroup, PhaseRow, PhaseVerdict, Side};
 use crate::publications::{Period, Publications};
 use crate::readings::Readings;
-use crate::stats::Ecdf;
-use crate::time::{Interval, milliseconds, seconds};
+use crate::time::{Interval, milliseconds, nanos_of, seconds};
 use crate::trace::Trace;
 
 /// What a comparison is told besides the readings.
@@ -60,6 +57,12 @@ impl<'a> Reference<'a> {
     /// When the reference published.
     pub fn publications(&self) -> &Publications {
         &self.publications
+    }
+
+    /// The longest time by which it tells late: its window and its update period, in nanoseconds.
+    fn lag_ns(&self) -> i64 {
+        let window = self.readings.channel().window().map_or(0, nanos_of);
+        window.saturating_add(self.publications.period_ns().unwrap_or(0))
     }
 
     fn side(&self) -> Side<'_> {
@@ -177,6 +180,7 @@ pub fn compare(
 
     let pairs = pairs(&sensor, reference, window, overlap, period_ns, settings.has_time);
     let agreement = agreement(&pairs, period_ns.saturating_mul(GAP_PERIODS), settings.seed);
+    drop(pairs);
     let following = following(agreement.as_ref());
 
     let window_ns = match window {
@@ -203,7 +207,7 @@ pub fn compare(
     }
     comparison.phases =
         phases::rows(&settings.phases, &sensor, &reference.side(), settings.asked_period_ns, window_ns);
-    comparison.faults = find_faults(&sensor, reference, &pairs, window_ns, period_ns, &comparison);
+    comparison.faults = find_faults(&sensor, reference, window_ns, period_ns, &comparison);
     mark_faulty(&mut comparison.phases, &comparison.faults);
     comparison.groups = phases::groups(&comparison.phases, settings.seed);
     match energies(&sensor, reference, overlap, window_ns, period_ns, settings) {
@@ -363,7 +367,6 @@ fn explained(
 fn find_faults(
     sensor: &Side<'_>,
     reference: &Reference<'_>,
-    pairs: &Pairs,
     window_ns: Option<i64>,
     period_ns: i64,
     comparison: &Comparison,
@@ -373,18 +376,24 @@ fn find_faults(
     found.extend(faults::gaps(sensor.publications, sensor.readings, comparison.overlap));
     // What compares with the reference is only worth saying where the reference follows.
     if comparison.following == Following::Yes && !sensor.readings.is_counter() {
-        let window = window_ns.unwrap_or(period_ns);
-        found.extend(faults::false_low(sensor.publications, &reference.trace, window, period_ns));
+        let window_ns = window_ns.unwrap_or(period_ns);
+        let reach = Reach { window_ns, delay_ns: period_ns, reference_lag_ns: reference.lag_ns() };
+        found.extend(faults::false_low(sensor.readings, sensor.publications, &reference.trace, reach));
         if let Some((low, high)) = reference.trace.extremes_w(comparison.overlap) {
             found.extend(faults::stuck(
                 sensor.publications,
                 sensor.readings,
                 &reference.trace,
-                window,
+                window_ns,
                 high - low,
             ));
         }
-        found.extend(plateau(pairs, comparison));
+        // A reference that is slower than the sensor cannot be brought to its bandwidth.
+        let distribution =
+            comparison.agreement.as_ref().and_then(|agreement| agreement.distribution.as_ref());
+        if reference.lag_ns() <= window_ns.max(sensor.publications.period_ns().unwrap_or(0)) {
+            found.extend(distribution.and_then(|known| faults::low_plateau(known, comparison.overlap)));
+        }
     }
     found.sort_by_key(|fault| fault.interval.begin_ns);
     found
@@ -402,16 +411,6 @@ fn mark_faulty(rows: &mut [PhaseRow], faults: &[Fault]) {
             row.verdict = PhaseVerdict::Faulty;
         }
     }
-}
-
-fn plateau(pairs: &Pairs, comparison: &Comparison) -> Option<Fault> {
-    if pairs.len() < FEWEST_PUBLICATIONS {
-        return None;
-    }
-    let band = comparison.agreement.as_ref()?.distribution.as_ref()?.band_half_width * 2.0;
-    let sensor = Ecdf::unweighted(pairs.sensor_w.clone())?;
-    let reference = Ecdf::unweighted(pairs.reference_w.clone())?;
-    faults::low_plateau(&sensor, &reference, band, comparison.overlap)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a count of readings is far below 2^53")]

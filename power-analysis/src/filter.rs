@@ -57,31 +57,31 @@ pub fn emulated(
     publications: &Publications,
     window: Window,
 ) -> Option<Trace> {
-    let all = publications.all();
-    let times = all.iter().map(|&(time, _)| time);
+    let times = publications.all().map(|publication| publication.time_ns);
     if readings.is_counter() {
         // A perfect counter that steps when this one stepped.
         let mut cursor = reference.cursor();
-        let (times, energy) = as_read(readings, &all, times.map(|time| cursor.cumulated_j(time)));
+        let (times, energy) = as_read(readings, publications, times.map(|time| cursor.cumulated_j(time)));
         return Trace::from_energy(times, energy);
     }
-    let (times, watts) = as_read(readings, &all, published(reference, times, window));
+    let (times, watts) = as_read(readings, publications, published(reference, times, window));
     Trace::new(times, watts, Between::Line)
 }
 
 /// Every reading with what it would have seen: the value of the publication before it.
 fn as_read(
     readings: &Readings,
-    publications: &[(i64, usize)],
+    publications: &Publications,
     values: impl Iterator<Item = Option<f64>>,
 ) -> (Vec<i64>, Vec<f64>) {
     let mut times = Vec::with_capacity(readings.len());
     let mut seen = Vec::with_capacity(readings.len());
-    for (position, value) in values.enumerate() {
-        let next = publications.get(position + 1).map_or(readings.len(), |&(_, reading)| reading);
+    let mut following = publications.all().map(|publication| publication.reading).skip(1);
+    for (publication, value) in publications.all().zip(values) {
+        let next = following.next().unwrap_or(readings.len());
         match value {
             Some(value) => {
-                for reading in publications[position].1..next {
+                for reading in publication.reading..next {
                     times.push(readings.time(reading));
                     seen.push(value);
                 }

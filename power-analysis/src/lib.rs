@@ -20,7 +20,7 @@ pub use energy::{CONFIDENCE, Energies, EnergyPair, Guard, RelativeError, guard_b
 pub use filter::{Window, emulated, published};
 pub use pairs::{Matching, Pairs};
 pub use phases::{FEWEST_PUBLICATIONS, GAP_PERIODS, Phase, PhaseGroup, PhaseRow, PhaseVerdict};
-pub use publications::{Period, Publications};
+pub use publications::{Period, Publication, Publications};
 pub use readings::{Raw, Readings, ReadingsBuilder, Values};
 pub use single::{ChannelEnergy, channel_energy};
 pub use time::Interval;

@@ -82,12 +82,10 @@ impl Pairs {
             Window::SincePrevious => Matching::Steps,
         };
         let mut pairs = Self::new(matching, publications.len());
-        let matched = published(reference, publications.times_ns().iter().copied(), window);
-        for ((&time, &sensor), reference) in
-            publications.times_ns().iter().zip(publications.watts()).zip(matched)
-        {
+        let times = publications.all().map(|publication| publication.time_ns);
+        for (publication, reference) in publications.all().zip(published(reference, times, window)) {
             if let Some(reference) = reference {
-                pairs.push(time, sensor, reference);
+                pairs.push(publication.time_ns, publication.watts, reference);
             }
         }
         pairs

@@ -12,12 +12,22 @@ use crate::time::{Interval, midpoint, milliseconds, nanos_of, seconds};
 #[derive(Debug, Clone)]
 pub struct Publications {
     times_ns: Vec<i64>,
-    slack_ns: Vec<i64>,
     watts: Vec<f64>,
     reading: Vec<usize>,
     unchanged_ns: Vec<i64>,
     unchanged_reading: Vec<usize>,
     period: Option<Period>,
+}
+
+/// One publication.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Publication {
+    /// When, best guess, in nanoseconds.
+    pub time_ns: i64,
+    /// What: power in watts; for a counter the mean since the publication before.
+    pub watts: f64,
+    /// The first reading that showed it.
+    pub reading: usize,
 }
 
 /// The times between a sensor's publications, in milliseconds.
@@ -51,7 +61,6 @@ impl Publications {
     fn empty() -> Self {
         Self {
             times_ns: Vec::new(),
-            slack_ns: Vec::new(),
             watts: Vec::new(),
             reading: Vec::new(),
             unchanged_ns: Vec::new(),
@@ -66,8 +75,8 @@ impl Publications {
             #[expect(clippy::float_cmp, reason = "a publication is a change of the value as it is shown")]
             let repeats = index > 0 && !readings.is_streamed() && watts[index - 1] == value;
             if !repeats {
-                let (time, slack) = publication_time(readings, index, nominal);
-                found.add(time, slack, value, index);
+                let (time, _) = publication_time(readings, index, nominal);
+                found.add(time, value, index);
             }
         }
         found
@@ -80,10 +89,10 @@ impl Publications {
             match last {
                 Some((_, before)) if total <= before => {}
                 Some((time_before, before)) => {
-                    let (time, slack) = publication_time(readings, index, nominal);
+                    let (time, _) = publication_time(readings, index, nominal);
                     let length = seconds(time - time_before);
                     if length > 0.0 {
-                        found.add(time, slack, (total - before) / length, index);
+                        found.add(time, (total - before) / length, index);
                         last = Some((time, total));
                     }
                 }
@@ -93,11 +102,10 @@ impl Publications {
         found
     }
 
-    fn add(&mut self, time_ns: i64, slack_ns: i64, watts: f64, reading: usize) {
+    fn add(&mut self, time_ns: i64, watts: f64, reading: usize) {
         // Nominal periods clip from below only, so times stay in order; a shared edge is possible.
         let time_ns = self.times_ns.last().map_or(time_ns, |&last| time_ns.max(last));
         self.times_ns.push(time_ns);
-        self.slack_ns.push(slack_ns);
         self.watts.push(watts);
         self.reading.push(reading);
     }
@@ -118,7 +126,8 @@ impl Publications {
 
     /// Adds the moments at which a sensor that is polled often enough must have published the same value again.
     fn add_unchanged(&mut self, readings: &Readings) {
-        let Some(period) = self.period_ns() else { return };
+        // A counter that does not advance publishes no power: its next step covers that time, too.
+        let Some(period) = self.period_ns().filter(|_| !readings.is_counter()) else { return };
         let ends =
             self.times_ns.iter().skip(1).copied().chain(readings.span().map(|span| span.end_ns + period));
         let lasts = self.reading.iter().skip(1).copied().chain([readings.len()]);
@@ -138,17 +147,31 @@ impl Publications {
         }
     }
 
-    /// All publications in order, those that repeated a value included: when, and the first reading that saw it.
-    pub(crate) fn all(&self) -> Vec<(i64, usize)> {
-        let changed = self.times_ns.iter().copied().zip(self.reading.iter().copied());
-        let unchanged = self.unchanged_ns.iter().copied().zip(self.unchanged_reading.iter().copied());
-        let mut all: Vec<(i64, usize)> = changed.chain(unchanged).collect();
-        #[expect(
-            clippy::stable_sort_primitive,
-            reason = "two sorted runs: the stable sort merges them in linear time"
-        )]
-        all.sort();
-        all
+    /// All publications in order, those that repeated a value included.
+    pub fn all(&self) -> impl Iterator<Item = Publication> + '_ {
+        let mut changed = 0;
+        let mut unchanged = 0;
+        std::iter::from_fn(move || {
+            let next = self.times_ns.get(changed).copied();
+            let repeat = self.unchanged_ns.get(unchanged).copied();
+            match (next, repeat) {
+                (next, Some(time_ns)) if next.is_none_or(|next| time_ns < next) => {
+                    unchanged += 1;
+                    // Every repeat comes after the change that it repeats.
+                    let watts = self.watts[changed - 1];
+                    Some(Publication { time_ns, watts, reading: self.unchanged_reading[unchanged - 1] })
+                }
+                (Some(time_ns), _) => {
+                    changed += 1;
+                    Some(Publication {
+                        time_ns,
+                        watts: self.watts[changed - 1],
+                        reading: self.reading[changed - 1],
+                    })
+                }
+                (None, _) => None,
+            }
+        })
     }
 
     /// Number of changes of value that were seen.
@@ -166,9 +189,13 @@ impl Publications {
         &self.times_ns
     }
 
-    /// By how much each of the times can be wrong, in nanoseconds.
-    pub fn slack_ns(&self) -> &[i64] {
-        &self.slack_ns
+    /// By how much the time of publication `index`, found in `readings`, can be wrong, in nanoseconds.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such publication.
+    pub fn slack_ns(&self, index: usize, readings: &Readings) -> i64 {
+        publication_time(readings, self.reading[index], readings.channel().update_period.map(nanos_of)).1
     }
 
     /// The published values: power in watts; for a counter the mean since the publication before.

@@ -181,3 +181,15 @@ fn an_unknown_window_is_compared_by_blocks() {
     let why = &comparison.explained[0];
     assert!(why.low <= why.high && why.assumption.contains("unknown"));
 }
+
+#[test]
+fn a_slow_reference_accuses_nobody() {
+    let load = load(ms(3000), SPAN_S, 13);
+    let fast = SensorModel::new(load.clone(), ms(10)).with_filter(Filter::Boxcar(ms(10)));
+    let sensor = polled(&fast, averaging(ms(10), ms(10)), ms(2), SPAN_S);
+    let slow = SensorModel::new(load, ms(200)).with_filter(Filter::Boxcar(ms(200)));
+    let reference = polled(&slow, averaging(ms(200), ms(200)), ms(20), SPAN_S);
+    let comparison = judge(&sensor, &reference, Vec::new());
+    assert_eq!(comparison.following, Following::Yes);
+    assert!(comparison.faults.is_empty(), "{:?}", comparison.faults);
+}

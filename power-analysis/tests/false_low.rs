@@ -5,7 +5,7 @@ mod common;
 use std::time::Duration;
 
 use common::{SECOND, averaging, load, ms, perfect_reference, polled};
-use power_analysis::faults::{FaultKind, false_low};
+use power_analysis::faults::{FaultKind, Reach, false_low};
 use power_analysis::{Publications, Reference};
 use power_testkit::{Fate, Fault, Filter, Segments, SensorModel};
 
@@ -39,7 +39,8 @@ fn score(rate: f64, delay: Duration) -> Score {
         let reference = perfect_reference(&load, SPAN_S);
         let reference = Reference::new(&reference).expect("readings");
         let publications = Publications::find(&readings);
-        let found = false_low(&publications, reference.trace(), 100_000_000, 100_000_000);
+        let reach = Reach { window_ns: 100_000_000, delay_ns: 100_000_000, reference_lag_ns: 20_000_000 };
+        let found = false_low(&readings, &publications, reference.trace(), reach);
         assert!(found.iter().all(|fault| fault.kind == FaultKind::FalseLow));
         let flagged = |time: i64| {
             found.iter().any(|fault| {

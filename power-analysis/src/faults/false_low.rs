@@ -1,8 +1,10 @@
 //! Low values while power was high: the fault that a tracer of short epochs is full of.
 
 use super::{Fault, FaultKind, runs};
+use crate::agreement::Distribution;
 use crate::publications::Publications;
-use crate::stats::{self, Ecdf};
+use crate::readings::Readings;
+use crate::stats;
 use crate::time::Interval;
 use crate::trace::Trace;
 
@@ -28,19 +30,30 @@ fn span_of(values: &[f64]) -> Option<(f64, f64)> {
     Some((stats::quantile(&sorted, 0.01)?, stats::quantile(&sorted, 0.99)?))
 }
 
+/// By how much what a publication shows and what the reference shows can lie apart in time, in nanoseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reach {
+    /// The longest averaging window that the sensor may have.
+    pub window_ns: i64,
+    /// The longest time by which the sensor may be late.
+    pub delay_ns: i64,
+    /// The longest time by which the reference may be late: it averages and publishes, too.
+    pub reference_lag_ns: i64,
+}
+
 /// Publications that show low power although the reference was high all the time they can speak of.
 ///
-/// `window_ns` is the longest averaging window that the sensor may have and `delay_ns` its longest delay: the
-/// reference is taken at its lowest between `window + delay` before the publication and the publication, each
-/// side widened by what is not known of its time. So neither averaging nor lateness can excuse what is found.
+/// The reference is taken at its lowest from `window + delay` before the publication until the reference's own lag
+/// after it, each side widened by what is not known of the publication's time. So neither averaging nor lateness of
+/// either can excuse what is found.
 ///
 /// The reference may measure more than the sensor (a wall meter): a robust line by Theil and Sen over publications
 /// during which the reference was steady translates between the two.
 pub fn false_low(
+    readings: &Readings,
     publications: &Publications,
     reference: &Trace,
-    window_ns: i64,
-    delay_ns: i64,
+    reach: Reach,
 ) -> Vec<Fault> {
     let watts = publications.watts();
     let Some((idle, full)) = span_of(watts) else { return Vec::new() };
@@ -48,10 +61,11 @@ pub fn false_low(
     let seen: Vec<Option<(f64, f64)>> = publications
         .times_ns()
         .iter()
-        .zip(publications.slack_ns())
-        .map(|(&time, &slack)| {
-            let covered = Interval::new(time - window_ns - delay_ns - slack, time + slack);
-            reference.extremes_w(covered)
+        .enumerate()
+        .map(|(index, &time)| {
+            let slack = publications.slack_ns(index, readings);
+            let oldest = time.saturating_sub(reach.window_ns + reach.delay_ns + slack);
+            reference.extremes_w(Interval::new(oldest, time.saturating_add(reach.reference_lag_ns + slack)))
         })
         .collect();
     let Some(line) = expected_line(watts, &seen) else { return Vec::new() };
@@ -110,16 +124,15 @@ fn expected_line(watts: &[f64], seen: &[Option<(f64, f64)>]) -> Option<ExpectedL
 
 /// A sensor that spends more time near idle than the reference does, beyond what chance allows.
 ///
-/// Distributions must be of matched bandwidth; `band` is the sum of the half widths of their bands.
-pub(crate) fn low_plateau(sensor: &Ecdf, reference: &Ecdf, band: f64, overlap: Interval) -> Option<Fault> {
-    let (idle, full) = (sensor.quantile(0.01), sensor.quantile(0.99));
-    let limit = idle + 0.05 * (full - idle);
-    let (seen, real) = (sensor.at(limit), reference.at(limit));
-    (full - idle > SMALLEST_SHORTFALL_W && seen - real > band).then(|| {
+/// The distributions must be of matched bandwidth.
+pub(crate) fn low_plateau(distribution: &Distribution, overlap: Interval) -> Option<Fault> {
+    let Distribution { low_limit_w, sensor_low_share, reference_low_share, range_w, .. } = *distribution;
+    let band = 2.0 * distribution.band_half_width;
+    (range_w > SMALLEST_SHORTFALL_W && sensor_low_share - reference_low_share > band).then(|| {
         let detail = format!(
-            "{:.0} % of the time below {limit:.0} W, the reference {:.0} % (band ±{:.0} points)",
-            seen * 100.0,
-            real * 100.0,
+            "{:.0} % of the time below {low_limit_w:.0} W, the reference {:.0} % (band ±{:.0} points)",
+            sensor_low_share * 100.0,
+            reference_low_share * 100.0,
             band * 100.0
         );
         Fault::new(FaultKind::LowPlateau, overlap.begin_ns, overlap.end_ns, 0, detail)

@@ -5,7 +5,7 @@ mod false_low;
 mod follows;
 mod stuck;
 
-pub use false_low::false_low;
+pub use false_low::{Reach, false_low};
 pub use follows::{Following, following};
 
 pub(crate) use dropout::{dropouts, gaps, resets};
