@@ -385,6 +385,7 @@ fn find_faults(
                 sensor.readings,
                 &reference.trace,
                 window_ns,
+                reference.lag_ns(),
                 high - low,
             ));
         }

@@ -23,11 +23,18 @@ const LOW_SHARE: f64 = 0.15;
 /// Most pairs of points for the robust line.
 const LINE_PAIRS: usize = 100_000;
 
+/// Most publications from which range and line are drawn; beyond it every k-th is used.
+const MOST_DRAWN: usize = 50_000;
+
 /// The range of a sensor's values from idle to full load, in watts: its 1st and 99th percentile.
 fn span_of(values: &[f64]) -> Option<(f64, f64)> {
-    let mut sorted = values.to_vec();
+    let mut sorted: Vec<f64> = values.iter().step_by(stride(values.len())).copied().collect();
     sorted.sort_unstable_by(f64::total_cmp);
     Some((stats::quantile(&sorted, 0.01)?, stats::quantile(&sorted, 0.99)?))
+}
+
+fn stride(len: usize) -> usize {
+    len.div_ceil(MOST_DRAWN).max(1)
 }
 
 /// By how much what a publication shows and what the reference shows can lie apart in time, in nanoseconds.
@@ -55,26 +62,27 @@ pub fn false_low(
     reference: &Trace,
     reach: Reach,
 ) -> Vec<Fault> {
-    let watts = publications.watts();
+    let (times, watts) = (publications.times_ns(), publications.watts());
     let Some((idle, full)) = span_of(watts) else { return Vec::new() };
     let low_limit = idle + LOW_SHARE * (full - idle);
-    let seen: Vec<Option<(f64, f64)>> = publications
-        .times_ns()
-        .iter()
-        .enumerate()
-        .map(|(index, &time)| {
-            let slack = publications.slack_ns(index, readings);
-            let oldest = time.saturating_sub(reach.window_ns + reach.delay_ns + slack);
-            reference.extremes_w(Interval::new(oldest, time.saturating_add(reach.reference_lag_ns + slack)))
-        })
-        .collect();
-    let Some(line) = expected_line(watts, &seen) else { return Vec::new() };
-    let shortfall = |index: usize| seen[index].map(|(lowest, _)| line.sensor_for(lowest) - watts[index]);
+    let seen = |index: usize| {
+        let slack = publications.slack_ns(index, readings);
+        let oldest = times[index].saturating_sub(reach.window_ns + reach.delay_ns + slack);
+        let newest = times[index].saturating_add(reach.reference_lag_ns + slack);
+        reference.extremes_w(Interval::new(oldest, newest))
+    };
+    let drawn = (0..watts.len()).step_by(stride(watts.len()));
+    let drawn: Vec<(f64, f64, f64)> =
+        drawn.filter_map(|index| seen(index).map(|(low, high)| (low, high, watts[index]))).collect();
+    let Some(line) = expected_line(&drawn) else { return Vec::new() };
+    let shortfall = |index: usize| seen(index).map(|(lowest, _)| line.sensor_for(lowest) - watts[index]);
     let limit = SMALLEST_SHORTFALL_W.max(DEVIATIONS * line.deviation_w);
     let suspect =
         |index: usize| watts[index] < low_limit && shortfall(index).is_some_and(|missing| missing > limit);
     runs(watts.len(), FEWEST, suspect)
         .into_iter()
+        // What is shorter than the reference's own lag may be a real pause that it averages away.
+        .filter(|run| times[run.end - 1] - times[run.start] + reach.window_ns >= reach.reference_lag_ns)
         .map(|run| {
             let missing: Vec<f64> = run.clone().filter_map(shortfall).collect();
             let detail = format!(
@@ -82,7 +90,6 @@ pub fn false_low(
                 stats::mean(&watts[run.clone()]).unwrap_or(f64::NAN),
                 stats::median(&missing).unwrap_or(f64::NAN)
             );
-            let times = publications.times_ns();
             Fault::new(FaultKind::FalseLow, times[run.start], times[run.end - 1], run.len(), detail)
         })
         .collect()
@@ -102,16 +109,14 @@ impl ExpectedLine {
 }
 
 /// Fits the line over publications during which the reference moved little; `None` if there are too few.
-fn expected_line(watts: &[f64], seen: &[Option<(f64, f64)>]) -> Option<ExpectedLine> {
-    let swings: Vec<f64> = seen.iter().flatten().map(|(low, high)| high - low).collect();
+///
+/// Each publication comes as the reference's lowest and highest and the sensor's value, in watts.
+fn expected_line(drawn: &[(f64, f64, f64)]) -> Option<ExpectedLine> {
+    let swings: Vec<f64> = drawn.iter().map(|(low, high, _)| high - low).collect();
     let calm = stats::median(&swings)?;
-    let (reference, sensor): (Vec<f64>, Vec<f64>) = watts
-        .iter()
-        .zip(seen)
-        .filter_map(|(&watts, seen)| seen.map(|(low, high)| (low, high, watts)))
-        .filter(|(low, high, _)| high - low <= calm)
-        .map(|(low, high, watts)| (f64::midpoint(low, high), watts))
-        .unzip();
+    let calm = drawn.iter().filter(|(low, high, _)| high - low <= calm);
+    let (reference, sensor): (Vec<f64>, Vec<f64>) =
+        calm.map(|&(low, high, watts)| (f64::midpoint(low, high), watts)).unzip();
     let line = stats::theil_sen(&reference, &sensor, SMALLEST_SHORTFALL_W, LINE_PAIRS, 0)?;
     let residuals: Vec<f64> =
         reference.iter().zip(&sensor).map(|(r, s)| s - line.intercept - line.slope * r).collect();

@@ -12,7 +12,7 @@ const STUCK_PERIODS: i64 = 10;
 /// Share of the reference's own range by which it must move meanwhile for the value to be called stuck.
 const MOVED_SHARE: f64 = 0.2;
 
-/// Times of more than ten update periods over which the value stands still and the reference does not.
+/// Times of more than ten update periods, and of twice the reference's lag, over which the value stands still and the reference does not.
 ///
 /// The reference is averaged over the sensor's window first: a one-second average stands still over what
 /// evens out within a second.
@@ -21,11 +21,12 @@ pub(crate) fn stuck(
     readings: &Readings,
     reference: &Trace,
     window_ns: i64,
+    reference_lag_ns: i64,
     reference_range_w: f64,
 ) -> Vec<Fault> {
     let Some(period) = publications.period_ns() else { return Vec::new() };
     let Some(end) = readings.span().map(|span| span.end_ns) else { return Vec::new() };
-    let longest = period.saturating_mul(STUCK_PERIODS);
+    let longest = period.saturating_mul(STUCK_PERIODS).max(reference_lag_ns.saturating_mul(2));
     let times = publications.times_ns();
     let firsts = publications.readings();
     let mut found = Vec::new();
