@@ -3,7 +3,9 @@
 
 use std::path::Path;
 
-use harness::import::ptdaemon::{ClientLog, Context, LogTime, PtdLog, loadgen, read};
+use harness::import::ptdaemon::client_log::ClientLog;
+use harness::import::ptdaemon::ptd_log::PtdLog;
+use harness::import::ptdaemon::{Context, LogTime, loadgen, read};
 use harness::import::sink::MemorySink;
 use libfuzzer_sys::fuzz_target;
 

@@ -1,0 +1,206 @@
+//! `wattproof compare`: every sensor of a run against the reference.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::output::{JsonOption, message, paragraph, table};
+use super::{Outcome, duration};
+use crate::comparison::{self, Judged, Request, RunComparison};
+use crate::run::Run;
+use crate::{Error, Result, report, traces, words};
+
+/// Compare each sensor of a run with the reference: energy, agreement, phases, faults.
+///
+/// Exit code 1 says that a sensor and the reference do not measure the same thing.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// What to compare.
+    #[command(flatten)]
+    pub(super) choice: Choice,
+    /// List every phase, not only sums by kind.
+    #[arg(long)]
+    phases: bool,
+    /// List every fault, not only how many there are.
+    #[arg(long)]
+    faults: bool,
+    /// Also write the report page.
+    #[arg(long, value_name = "FILE.html")]
+    report: Option<PathBuf>,
+    #[command(flatten)]
+    json: JsonOption,
+}
+
+/// Which run, which channels, and what is known about them.
+#[derive(Debug, Args)]
+pub(super) struct Choice {
+    /// Folder of the run.
+    run: PathBuf,
+    /// Channel that is taken as true, as `source/channel`; by default the one that the run names.
+    #[arg(short, long, value_name = "CHANNEL")]
+    reference: Option<String>,
+    /// Channel to judge; may be repeated. By default all that have an energy.
+    #[arg(short, long, value_name = "CHANNEL")]
+    sensor: Vec<String>,
+    /// Averaging window of a channel, where its descriptor does not state it or you know better.
+    #[arg(short, long, value_name = "CHANNEL=TIME", value_parser = parse_window)]
+    window: Vec<(String, i64)>,
+    /// Start of all random numbers: the same seed gives the same result.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+fn parse_window(text: &str) -> Result<(String, i64), String> {
+    let (channel, time) = text.split_once('=').ok_or("write CHANNEL=TIME, such as gpu0/power.draw=1s")?;
+    Ok((channel.to_owned(), duration::nanos(duration::parse(time)?)))
+}
+
+impl Choice {
+    /// Opens the run and compares.
+    pub(super) fn compare(&self) -> Result<(Run, RunComparison)> {
+        let run = Run::open(&self.run)?;
+        let reference = match (&self.reference, &run.manifest().reference) {
+            (Some(named), _) => named.clone(),
+            (None, Some(own)) => own.clone(),
+            (None, None) => {
+                let channels = traces::power_channels(&run);
+                return Err(Error::new(format!(
+                    "{} does not say which channel is the reference",
+                    run.name()
+                ))
+                .mend(format!("name it with --reference; power channels are {}", channels.join(", "))));
+            }
+        };
+        let mut windows_ns = BTreeMap::new();
+        for (name, nanos) in &self.window {
+            windows_ns.insert(run.key(run.channel(name)?), *nanos);
+        }
+        let request = Request { reference, sensors: self.sensor.clone(), windows_ns, seed: self.seed };
+        let comparison = comparison::compare(&run, &request)?;
+        Ok((run, comparison))
+    }
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<Outcome> {
+    let (run, comparison) = arguments.choice.compare()?;
+    if let Some(path) = &arguments.report {
+        write_report(&run, &comparison, path)?;
+    }
+    arguments.json.write(&comparison, &text(&comparison, arguments))?;
+    let failed = comparison.sensors.iter().any(|judged| judged.failed);
+    Ok(if failed { Outcome::Failed } else { Outcome::Fine })
+}
+
+/// Writes the report page and says so.
+pub(super) fn write_report(run: &Run, comparison: &RunComparison, path: &Path) -> Result<()> {
+    let page = report::page(run, comparison)?;
+    std::fs::write(path, page).map_err(|error| Error::io(path, "write", error))?;
+    message(&format!("report: {}", path.display()));
+    Ok(())
+}
+
+fn text(comparison: &RunComparison, arguments: &Arguments) -> String {
+    let mut text = String::new();
+    let reference = &comparison.reference;
+    let _ = writeln!(
+        text,
+        "{}: {} against {}\n({}, {}, {} readings, {})\n",
+        comparison.run,
+        match comparison.sensors.len() {
+            1 => "one sensor".to_owned(),
+            count => format!("{count} sensors"),
+        },
+        reference.name,
+        reference.channel.quantity,
+        reference.channel.scope,
+        reference.readings,
+        words::accuracy(&reference.channel),
+    );
+    let rows: Vec<Vec<String>> = comparison.sensors.iter().map(summary).collect();
+    table(&mut text, &["sensor", "energy, whole run", "worst phases", "phases ok", "r"], &rows);
+    for judged in &comparison.sensors {
+        let sensor = &judged.sensor;
+        let _ = writeln!(
+            text,
+            "\n{} ({}, {}, {} readings)",
+            sensor.name, sensor.channel.quantity, sensor.channel.scope, sensor.readings
+        );
+        for sentence in &judged.verdict {
+            paragraph(&mut text, 2, sentence);
+        }
+        if arguments.phases {
+            phases(&mut text, judged);
+        }
+        if arguments.faults {
+            faults(&mut text, judged);
+        }
+    }
+    if !comparison.notes.is_empty() {
+        text.push_str("\nNotes\n");
+        for note in &comparison.notes {
+            paragraph(&mut text, 2, note);
+        }
+    }
+    text
+}
+
+fn summary(judged: &Judged) -> Vec<String> {
+    let unknown = || "unknown".to_owned();
+    let name = judged.sensor.name.clone();
+    let Some(comparison) = &judged.comparison else {
+        return vec![name, "not compared".into(), String::new(), String::new(), String::new()];
+    };
+    let energies = comparison.energies.as_ref();
+    let worst = comparison.groups.iter().filter_map(|group| Some((group, group.error.as_ref()?.value)));
+    let worst = worst.max_by(|(_, a), (_, b)| a.abs().total_cmp(&b.abs()));
+    let ok = comparison.phases.iter().filter(|row| row.verdict == power_analysis::PhaseVerdict::Ok).count();
+    let phases = comparison.phases.len();
+    let pearson = comparison.agreement.as_ref().and_then(|agreement| agreement.pearson);
+    vec![
+        name,
+        energies.map_or_else(unknown, |energies| words::error(&energies.naive.error)),
+        worst.map_or_else(unknown, |(group, error)| format!("{} {}", group.group, words::percent(error))),
+        if phases > 0 { format!("{ok} of {phases}") } else { "none marked".into() },
+        pearson.map_or_else(unknown, |r| format!("{:.3}", r.value)),
+    ]
+}
+
+fn phases(text: &mut String, judged: &Judged) {
+    let Some(comparison) = &judged.comparison else { return };
+    let number =
+        |value: Option<f64>| value.map_or_else(|| "unknown".to_owned(), |value| format!("{value:.1}"));
+    let rows: Vec<Vec<String>> = comparison
+        .phases
+        .iter()
+        .map(|row| {
+            vec![
+                row.phase.name.clone(),
+                format!("{:.2}", row.phase.interval.seconds()),
+                row.readings.to_string(),
+                row.publications.to_string(),
+                number(row.sensor_j),
+                number(row.reference_j),
+                row.error.map_or_else(|| "unknown".to_owned(), words::percent),
+                row.verdict.words().to_owned(),
+            ]
+        })
+        .collect();
+    text.push('\n');
+    table(text, &["phase", "s", "readings", "publ.", "sensor J", "ref. J", "error", "verdict"], &rows);
+}
+
+fn faults(text: &mut String, judged: &Judged) {
+    let Some(comparison) = &judged.comparison else { return };
+    for fault in &comparison.faults {
+        let line = format!(
+            "at {} ns for {:.3} s: {}: {}",
+            fault.interval.begin_ns,
+            fault.interval.seconds(),
+            fault.kind.words(),
+            fault.detail
+        );
+        paragraph(text, 4, &line);
+    }
+}

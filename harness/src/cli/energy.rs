@@ -1,0 +1,74 @@
+//! `wattproof energy`: what each channel says of the energy of a run.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use power_analysis::ChannelEnergy;
+
+use super::Outcome;
+use super::output::{JsonOption, paragraph, table};
+use crate::energy::{RunEnergy, energy};
+use crate::run::Run;
+use crate::{Result, words};
+
+/// State the energy of a run and of its phases by each channel.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Folder of the run.
+    run: PathBuf,
+    /// Channel to state; may be repeated. By default all that have an energy.
+    #[arg(short, long, value_name = "CHANNEL")]
+    channel: Vec<String>,
+    #[command(flatten)]
+    json: JsonOption,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<Outcome> {
+    let result = energy(&Run::open(&arguments.run)?, &arguments.channel)?;
+    arguments.json.write(&result, &text(&result))?;
+    Ok(Outcome::Fine)
+}
+
+fn text(result: &RunEnergy) -> String {
+    let mut rows = Vec::new();
+    for channel in &result.channels {
+        rows.push(row(&channel.name, "whole run", channel.whole.as_ref()));
+        rows.extend(
+            channel.phases.iter().map(|phase| row(&channel.name, &phase.name, phase.energy.as_ref())),
+        );
+    }
+    let mut text = String::new();
+    table(
+        &mut text,
+        &["channel", "phase", "s", "energy", "± sampling", "mean W", "readings", "gaps s"],
+        &rows,
+    );
+    text.push('\n');
+    paragraph(
+        &mut text,
+        0,
+        "± sampling bounds what lies between the readings at both ends and in gaps; the sensor's own error is not in it.",
+    );
+    for note in &result.notes {
+        paragraph(&mut text, 0, note);
+    }
+    text
+}
+
+fn row(channel: &str, phase: &str, energy: Option<&ChannelEnergy>) -> Vec<String> {
+    let Some(energy) = energy else {
+        let mut row = vec![channel.to_owned(), phase.to_owned()];
+        row.extend(["", "unknown", "", "unknown", "", ""].map(str::to_owned));
+        return row;
+    };
+    vec![
+        channel.to_owned(),
+        phase.to_owned(),
+        format!("{:.1}", energy.interval.seconds()),
+        words::joules(energy.energy_j),
+        words::joules(energy.sampling_bound_j),
+        format!("{:.1}", energy.mean_w),
+        energy.readings.to_string(),
+        format!("{:.1}", energy.gap_s),
+    ]
+}

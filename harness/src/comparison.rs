@@ -1,0 +1,195 @@
+//! `compare`: every sensor of a run against the reference channel.
+
+use std::collections::BTreeMap;
+
+use power_analysis::{Comparison, Incomparable, Interval, Phase, Reference, Settings};
+use power_core::Channel;
+use serde::{Deserialize, Serialize};
+
+use crate::run::{Run, TimeBase};
+use crate::traces::{self, power_channels};
+use crate::words;
+use crate::{Error, Result};
+
+/// What to compare.
+#[derive(Debug, Clone, Default)]
+pub struct Request {
+    /// Channel that is taken as true.
+    pub reference: String,
+    /// Channels to judge; all others with an energy if empty.
+    pub sensors: Vec<String>,
+    /// Averaging windows in nanoseconds, by channel, where the caller knows better than the descriptors.
+    pub windows_ns: BTreeMap<String, i64>,
+    /// Start of all random numbers.
+    pub seed: u64,
+}
+
+/// Every sensor of a run against the reference.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunComparison {
+    /// Version of this structure.
+    pub schema_version: u32,
+    /// Program and version.
+    pub written_by: String,
+    /// Name of the run's folder.
+    pub run: String,
+    /// What its times count.
+    pub time_base: TimeBase,
+    /// The machine, as far as the run knows it.
+    pub host: BTreeMap<String, String>,
+    /// Averaging windows in nanoseconds that the caller gave, by channel.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub windows_ns: BTreeMap<String, i64>,
+    /// Start of all random numbers.
+    pub seed: u64,
+    /// The reference.
+    pub reference: Subject,
+    /// The sensors, in the order of the run.
+    pub sensors: Vec<Judged>,
+    /// What a reader has to know about the data: clock maps, choices of the importer.
+    pub notes: Vec<String>,
+}
+
+/// A channel and what is known of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Subject {
+    /// `source/channel`.
+    pub name: String,
+    /// The device.
+    pub device: String,
+    /// The channel.
+    pub channel: Channel,
+    /// From its first to its last reading; `None` if it has fewer than two.
+    pub span: Option<Interval>,
+    /// Number of readings with a value.
+    pub readings: usize,
+}
+
+/// One sensor and what became of its comparison.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Judged {
+    /// The sensor.
+    pub sensor: Subject,
+    /// The comparison; `None` where it was refused.
+    pub comparison: Option<Comparison>,
+    /// Why it was refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
+    /// Whether the verdict is a failure: the reference does not follow, or nothing could be compared.
+    pub failed: bool,
+    /// The verdict in sentences, the most important first.
+    pub verdict: Vec<String>,
+}
+
+/// Compares the sensors of `run` with the reference.
+///
+/// # Errors
+///
+/// If a named channel does not exist or has no energy, the reference has no two readings, or the run cannot be read.
+pub fn compare(run: &Run, request: &Request) -> Result<RunComparison> {
+    let mut notes = run.manifest().notes.clone();
+    let reference_key = run.key(run.channel(&request.reference)?);
+    let sensors = sensor_names(run, &reference_key, &request.sensors)?;
+    let loaded = traces::load(run, &reference_key)?;
+    notes.extend(loaded.remark);
+    let reference = Reference::new(&loaded.readings).ok_or_else(|| {
+        Error::new(format!(
+            "the reference {reference_key} has {} readings with a value",
+            loaded.readings.len()
+        ))
+        .mend("choose another reference channel")
+    })?;
+    let phases = phases(run)?;
+    let mut judged = Vec::new();
+    for name in sensors {
+        let sensor = traces::load(run, &name)?;
+        notes.extend(sensor.remark);
+        let settings = Settings {
+            phases: phases.clone(),
+            window_ns: request.windows_ns.get(&name).copied(),
+            asked_period_ns: asked_period_ns(run, &name)?,
+            has_time: run.manifest().time_base != TimeBase::Ordinal,
+            seed: request.seed,
+        };
+        let outcome = power_analysis::compare(&sensor.readings, &reference, &settings);
+        let subject = subject(run, &name, &sensor.readings)?;
+        judged.push(judge(subject, outcome));
+    }
+    notes.dedup();
+    Ok(RunComparison {
+        schema_version: 1,
+        written_by: concat!("wattproof ", env!("CARGO_PKG_VERSION")).into(),
+        run: run.name(),
+        time_base: run.manifest().time_base,
+        host: run.manifest().host.clone(),
+        windows_ns: request.windows_ns.clone(),
+        seed: request.seed,
+        reference: subject(run, &reference_key, &loaded.readings)?,
+        sensors: judged,
+        notes,
+    })
+}
+
+/// The channels to judge, each checked to exist.
+fn sensor_names(run: &Run, reference: &str, wanted: &[String]) -> Result<Vec<String>> {
+    if wanted.is_empty() {
+        let others: Vec<String> = power_channels(run).into_iter().filter(|name| name != reference).collect();
+        if others.is_empty() {
+            return Err(Error::new(format!("{reference} is the only power channel of this run"))
+                .mend("`wattproof energy` gives its energy; `wattproof import --add` adds another sensor to the run"));
+        }
+        return Ok(others);
+    }
+    let names = wanted.iter().map(|name| run.channel(name).map(|channel| run.key(channel)));
+    let names = names.collect::<Result<Vec<_>>>()?;
+    match names.iter().find(|name| name.as_str() == reference) {
+        Some(name) => {
+            Err(Error::new(format!("{name} is the reference")).mend("compare it with another channel"))
+        }
+        None => Ok(names),
+    }
+}
+
+fn phases(run: &Run) -> Result<Vec<Phase>> {
+    let phases = run.phases()?;
+    Ok(phases
+        .into_iter()
+        .map(|phase| Phase { name: phase.name, interval: Interval::new(phase.begin_ns, phase.end_ns) })
+        .collect())
+}
+
+fn asked_period_ns(run: &Run, name: &str) -> Result<Option<i64>> {
+    let source = run.source_of(run.channel(name)?);
+    Ok(source.asked_period_ns.and_then(|nanos| i64::try_from(nanos).ok()))
+}
+
+fn subject(run: &Run, name: &str, readings: &power_analysis::Readings) -> Result<Subject> {
+    let channel = run.channel(name)?;
+    Ok(Subject {
+        name: name.to_owned(),
+        device: run.source_of(channel).descriptor.device.clone(),
+        channel: run.describe(channel).clone(),
+        span: readings.span(),
+        readings: readings.len(),
+    })
+}
+
+fn judge(sensor: Subject, outcome: Result<Comparison, Incomparable>) -> Judged {
+    match outcome {
+        Ok(comparison) => {
+            let verdict = words::verdict(&sensor, &comparison);
+            let failed = words::is_failure(&comparison);
+            Judged { sensor, comparison: Some(comparison), refused: None, failed, verdict }
+        }
+        Err(reason) => {
+            let refused = words::incomparable(&reason);
+            Judged {
+                sensor,
+                comparison: None,
+                verdict: vec![refused.clone()],
+                refused: Some(refused),
+                failed: true,
+            }
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! The page's data for its script: one line of the comparison, one of what is drawn.
+
+use power_analysis::faults::Fault;
+use serde::Serialize;
+
+use super::curve::{Curve, Shape, micros};
+use super::drawn::Drawn;
+use super::overlay::{LAYOUT, Layout};
+use super::text::script_json;
+use super::verdict;
+use crate::Result;
+use crate::comparison::{Judged, RunComparison};
+
+/// Most phases that figures shade.
+pub(super) const MOST_PHASES: usize = 20_000;
+
+/// Most bytes of names of phases.
+const NAME_BYTES: usize = 300_000;
+
+/// All that the script draws from.
+#[derive(Debug, Serialize)]
+struct Page<'a> {
+    /// What times count from, in nanoseconds on the run's time base; a string, as it may be beyond 2^53.
+    origin_ns: String,
+    ordinal: bool,
+    layout: Layout,
+    verdicts: Vec<Verdict>,
+    phases: Phases<'a>,
+    reference: Option<Trace<'a>>,
+    sensors: Vec<Sensor<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Verdict {
+    letter: char,
+    class: &'static str,
+    words: &'static str,
+}
+
+/// Phases by column, times in microseconds.
+#[derive(Debug, Default, Serialize)]
+struct Phases<'a> {
+    /// Each less the one before it.
+    begin_us: Vec<i64>,
+    length_us: Vec<i64>,
+    name: Vec<&'a str>,
+}
+
+/// One trace by column, each number less the one before it.
+#[derive(Debug, Serialize)]
+struct Trace<'a> {
+    name: &'a str,
+    shape: Shape,
+    per_watt: u32,
+    t_us: Vec<i64>,
+    w: Vec<i64>,
+}
+
+#[derive(Debug, Serialize)]
+struct Sensor<'a> {
+    name: &'a str,
+    trace: Option<Trace<'a>>,
+    view_us: (f64, f64),
+    /// One letter a phase.
+    verdicts: String,
+    faults: Vec<FaultSpan<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct FaultSpan<'a> {
+    begin_us: i64,
+    end_us: i64,
+    kind: &'static str,
+    detail: &'a str,
+}
+
+/// The content of the page's data element: JSON in five lines, of which the second is the comparison as it was given.
+///
+/// The script hands that line out unchanged: JavaScript would round times in nanoseconds.
+///
+/// `capped` is what the page lists of `comparison`.
+pub(super) fn json(comparison: &RunComparison, capped: &RunComparison, drawn: &Drawn) -> Result<String> {
+    let origin = drawn.origin_ns;
+    let compared = comparison.sensors.iter().zip(&capped.sensors).zip(&drawn.sensors);
+    let page = Page {
+        origin_ns: origin.to_string(),
+        ordinal: drawn.ordinal,
+        layout: LAYOUT,
+        verdicts: verdict::ALL
+            .into_iter()
+            .map(|verdict| {
+                let (class, letter) = verdict::class(verdict);
+                Verdict { letter, class, words: verdict.words() }
+            })
+            .collect(),
+        phases: phases(comparison, origin),
+        reference: drawn.reference.as_ref().map(|curve| trace(&comparison.reference.name, curve)),
+        sensors: compared
+            .map(|((judged, listed), drawn)| Sensor {
+                name: &judged.sensor.name,
+                trace: drawn.as_ref().map(|sensor| trace(&judged.sensor.name, &sensor.curve)),
+                view_us: drawn.as_ref().map_or((0.0, 0.0), |sensor| sensor.view),
+                verdicts: letters(judged),
+                faults: faults(listed, origin),
+            })
+            .collect(),
+    };
+    let (comparison, page) = (script_json(capped)?, script_json(&page)?);
+    Ok(format!("{{\"comparison\":\n{comparison}\n,\"page\":\n{page}\n}}"))
+}
+
+/// The phases that figures shade, which are the same for every sensor.
+fn phases(comparison: &RunComparison, origin_ns: i64) -> Phases<'_> {
+    let mut rows = comparison.sensors.iter().filter_map(|judged| Some(&judged.comparison.as_ref()?.phases));
+    let Some(rows) = rows.find(|rows| !rows.is_empty()) else { return Phases::default() };
+    let mut phases = Phases::default();
+    let (mut before, mut bytes) = (0, 0);
+    for row in rows.iter().take(MOST_PHASES) {
+        let begin = micros(row.phase.interval.begin_ns, origin_ns);
+        phases.begin_us.push(begin.saturating_sub(before));
+        phases.length_us.push(micros(row.phase.interval.end_ns, origin_ns).saturating_sub(begin));
+        before = begin;
+        bytes += row.phase.name.len();
+        phases.name.push(if bytes <= NAME_BYTES { &row.phase.name } else { "(name not in the page)" });
+    }
+    phases
+}
+
+fn letters(judged: &Judged) -> String {
+    let rows = judged.comparison.iter().flat_map(|compared| compared.phases.iter().take(MOST_PHASES));
+    rows.map(|row| verdict::class(row.verdict).1).collect()
+}
+
+fn faults(judged: &Judged, origin_ns: i64) -> Vec<FaultSpan<'_>> {
+    let span = |fault: &'_ Fault| {
+        (micros(fault.interval.begin_ns, origin_ns), micros(fault.interval.end_ns, origin_ns))
+    };
+    let all = judged.comparison.iter().flat_map(|compared| &compared.faults);
+    all.map(|fault| {
+        let (begin_us, end_us) = span(fault);
+        FaultSpan { begin_us, end_us, kind: fault.kind.words(), detail: &fault.detail }
+    })
+    .collect()
+}
+
+fn trace<'a>(name: &'a str, curve: &Curve) -> Trace<'a> {
+    Trace {
+        name,
+        shape: curve.shape,
+        per_watt: curve.per_watt,
+        t_us: steps(&curve.times_us),
+        w: steps(&curve.units),
+    }
+}
+
+/// Each number less the one before it: fewer digits.
+fn steps(numbers: &[i64]) -> Vec<i64> {
+    let before = std::iter::once(0).chain(numbers.iter().copied());
+    numbers.iter().zip(before).map(|(number, before)| number.saturating_sub(before)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_add_up() {
+        assert_eq!(steps(&[5, 7, 4]), [5, 2, -3]);
+        assert_eq!(steps(&[]), [0_i64; 0]);
+    }
+}
