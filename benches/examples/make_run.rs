@@ -5,8 +5,7 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().collect();
-    let Some((dir, readings)) =
-        arguments.get(1).zip(arguments.get(2).and_then(|number| number.parse().ok()))
+    let Some((dir, readings)) = arguments.get(1).zip(arguments.get(2).and_then(|number| number.parse().ok()))
     else {
         return fail("usage: make_run RUN READINGS");
     };

@@ -54,7 +54,8 @@ fn simulate<E>(steps: u32, mut each: impl FnMut(i64, f64, f64) -> Result<(), E>)
 
 /// Readings of the sensor and of the meter, `readings` in all.
 pub fn readings(readings: u32) -> (Readings, Readings) {
-    let builder = |channel| ReadingsBuilder::new(channel).unwrap_or_else(|| unreachable!("a channel of power"));
+    let builder =
+        |channel| ReadingsBuilder::new(channel).unwrap_or_else(|| unreachable!("a channel of power"));
     let (mut sensor, mut meter) = (builder(sensor_channel()), builder(meter_channel()));
     let done: Result<(), std::convert::Infallible> = simulate(readings / 2, |time, shown, watts| {
         sensor.push(time, time + 1_000, Raw::Number(shown));

@@ -43,7 +43,9 @@ impl Alignment {
     /// The alignment as JSON, indented, with a line end.
     pub(crate) fn to_json(&self) -> Result<Vec<u8>> {
         if let Some((id, _)) = self.0.iter().find(|(_, clock)| !clock.drift_ppm.is_finite()) {
-            return Err(Error::new(format!("the drift of the clock of {id} is no number")).mend("leave it at 0"));
+            return Err(
+                Error::new(format!("the drift of the clock of {id} is no number")).mend("leave it at 0")
+            );
         }
         let mut json = serde_json::to_vec_pretty(self)
             .map_err(|error| Error::new("the alignment cannot be written as JSON").because(error))?;
@@ -55,8 +57,10 @@ impl Alignment {
     pub(crate) fn check(&self, manifest: &Manifest) -> Result<()> {
         match self.strangers(manifest).next() {
             None => Ok(()),
-            Some(id) => Err(Error::new(format!("the alignment names the source {id}, which the run has not"))
-                .mend("name one of its sources")),
+            Some(id) => {
+                Err(Error::new(format!("the alignment names the source {id}, which the run has not"))
+                    .mend("name one of its sources"))
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a set-up that fails is a test that fails")]
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
@@ -55,7 +56,9 @@ fn whole_run_energies_agree_within_one_per_cent() {
 fn epochs_err_by_what_was_found_independently() {
     // Computed from the recorded tables by numpy, trapezoids through the polls: -26.2, -12.4 and -5.1 %.
     let comparison = comparison();
-    for (name, error) in [("nvml/power_usage", -0.26), ("nvml/power_instant", -0.12), ("counter/energy", -0.05)] {
+    for (name, error) in
+        [("nvml/power_usage", -0.26), ("nvml/power_instant", -0.12), ("counter/energy", -0.05)]
+    {
         let epochs = epochs(sensor(&comparison, name));
         assert_eq!(epochs["phases"], 72);
         near(&epochs["error"]["value"], error, 0.02);
@@ -145,7 +148,12 @@ fn mistakes_are_told_with_what_to_do() {
             &["is the reference"],
         ),
         (
-            vec!["compare".into(), bundled().display().to_string(), "-r".into(), "nvml/gpu_utilisation".into()],
+            vec![
+                "compare".into(),
+                bundled().display().to_string(),
+                "-r".into(),
+                "nvml/gpu_utilisation".into(),
+            ],
             &["has no energy", "choose one of"],
         ),
         (
@@ -182,10 +190,10 @@ fn recordings_that_never_met_are_not_compared() {
     let (csv, dir) = (folder.path().join("apart.csv"), folder.path().join("apart"));
     let mut text = String::from("t_ns,channel,quantity,value\n");
     for step in 0..50_i64 {
-        text.push_str(&format!("{},a/power,power,{}\n", step * 100_000_000, 80 + step));
+        writeln!(text, "{},a/power,power,{}", step * 100_000_000, 80 + step).unwrap();
     }
     for step in 100..150_i64 {
-        text.push_str(&format!("{},b/power,power,{}\n", step * 100_000_000, 80 + step));
+        writeln!(text, "{},b/power,power,{}", step * 100_000_000, 80 + step).unwrap();
     }
     std::fs::write(&csv, text).unwrap();
     assert_eq!(run(wattproof().args(["import", "csv"]).arg(&csv).arg("-o").arg(&dir)).2, Some(0));

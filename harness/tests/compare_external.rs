@@ -47,7 +47,8 @@ fn naive_energy_errors_of_nvidia_smi_against_a_meter() {
 
 fn dos_group(folder: &Path, gpu: &str) -> RunComparison {
     let dir = folder.join("run");
-    let table = external("dos-group-gpu-power-benchmark").join(format!("mfu_aggregated_per_config_{gpu}.csv"));
+    let table =
+        external("dos-group-gpu-power-benchmark").join(format!("mfu_aggregated_per_config_{gpu}.csv"));
     let mut request = ImportRequest::new(Format::Table, vec![table], &dir);
     request.map = Some("dos-group".into());
     request.name = Some("rig".into());

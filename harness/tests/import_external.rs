@@ -197,12 +197,7 @@ fn the_four_tables_of_the_h200_recording() {
     let out = dir.path().join("run");
     let summary = import_one(&out, Format::Table, "../h200-short-epochs", |it| it.map = Some("h200".into()));
     let rows: Vec<_> = summary.sources.iter().map(|it| (it.id.as_str(), it.rows)).collect();
-    let wanted = [
-        ("nvml", 4 * 234_877),
-        ("ring", 11_702),
-        ("counter", 4_700),
-        ("smi", 3 * 1_126),
-    ];
+    let wanted = [("nvml", 4 * 234_877), ("ring", 11_702), ("counter", 4_700), ("smi", 3 * 1_126)];
     assert_eq!(rows, wanted);
     assert_eq!((summary.missing, summary.marks, summary.anchors), (0, 1_154, 2));
     let run = Run::open(&out).unwrap();

@@ -239,10 +239,7 @@ fn the_other_tables_of_the_h200() {
         (RowValue::Count(before), RowValue::Count(after)) => before <= after,
         _ => false,
     }));
-    assert_eq!(
-        excerpt("smi_xml_poll.csv", true).unwrap().channel("smi/power_average").len(),
-        59
-    );
+    assert_eq!(excerpt("smi_xml_poll.csv", true).unwrap().channel("smi/power_average").len(), 59);
     assert_eq!(excerpt("load_edges.csv", true).unwrap().marks.len(), 99);
 }
 

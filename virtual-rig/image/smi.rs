@@ -1,0 +1,5 @@
+//! Root of the executable.
+
+fn main() -> std::process::ExitCode {
+    virtual_rig::nvidia_smi()
+}
