@@ -83,7 +83,7 @@ pub fn agreement(pairs: &Pairs, most_dwell_ns: i64, seed: u64) -> Option<Agreeme
     let difference: Vec<f64> = sensor.iter().zip(&reference).map(|(s, r)| s - r).collect();
     // Rows without time have no neighbours to be correlated with.
     let (effective, block) = match pairs.matching {
-        Matching::Rows => (as_f64(difference.len()), 1),
+        Matching::Rows => (stats::count(difference.len()), 1),
         _ => (stats::effective_sample_size(&difference), block_of(&difference, stride)),
     };
     let interval = |r: f64| stats::correlation_interval(r, effective, CONFIDENCE);
@@ -138,9 +138,4 @@ fn distribution(
 /// Number of pairs within which the difference, of which every `stride`-th pair is at hand, is correlated.
 fn block_of(difference: &[f64], stride: usize) -> usize {
     stats::block_length(difference).clamp(1, difference.len()).saturating_mul(stride)
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a count of pairs is far below 2^53")]
-fn as_f64(count: usize) -> f64 {
-    count as f64
 }

@@ -10,6 +10,7 @@ use crate::pairs::Pairs;
 use crate::phases::{self, GAP_PERIODS, Phase, PhaseGroup, PhaseRow, PhaseVerdict, Side};
 use crate::publications::{Period, Publications};
 use crate::readings::Readings;
+use crate::stats;
 use crate::time::{Interval, milliseconds, nanos_of, seconds};
 use crate::trace::Trace;
 
@@ -242,7 +243,7 @@ fn sampling(
     asked_period_ns: Option<i64>,
 ) -> Sampling {
     let period_ns = publications.period_ns();
-    let taken = as_f64(readings.len() + readings.missing_ns().len());
+    let taken = stats::count(readings.len() + readings.missing_ns().len());
     let span = readings.span();
     Sampling {
         readings: readings.len(),
@@ -412,9 +413,4 @@ fn mark_faulty(rows: &mut [PhaseRow], faults: &[Fault]) {
             row.verdict = PhaseVerdict::Faulty;
         }
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a count of readings is far below 2^53")]
-fn as_f64(count: usize) -> f64 {
-    count as f64
 }

@@ -187,10 +187,10 @@ fn row(
         publications,
         sample_ratio: asked_period_ns
             .filter(|_| length > 0.0)
-            .map(|asked| as_f64(inside.len()) * seconds(asked) / length),
+            .map(|asked| stats::count(inside.len()) * seconds(asked) / length),
         coverage: window_ns.filter(|_| length > 0.0).map(|window| {
             let step = sensor.publications.period_ns().unwrap_or(window);
-            (as_f64(publications) * seconds(window.min(step)) / length).min(1.0)
+            (stats::count(publications) * seconds(window.min(step)) / length).min(1.0)
         }),
         longest_gap_ms: milliseconds(longest_gap_ns),
         sensor_j,
@@ -231,7 +231,7 @@ fn verdict(
     // The period that the sensor keeps by its maker's word, not the one at which it was looked at.
     let promised = sensor.publications.period().and_then(|period| period.nominal_ms);
     let promised_s = promised.map_or(seconds(period), |nominal| nominal * 1e-3);
-    if as_f64(publications) * promised_s < UNDER_SAMPLED_SHARE * interval.seconds() {
+    if stats::count(publications) * promised_s < UNDER_SAMPLED_SHARE * interval.seconds() {
         return PhaseVerdict::UnderSampled;
     }
     PhaseVerdict::Ok
@@ -275,7 +275,7 @@ fn group_of(group: &str, rows: &[&PhaseRow], seed: u64) -> PhaseGroup {
     let (sensor_w, reference_w): (Vec<f64>, Vec<f64>) =
         judged.iter().map(|&(s, r, t)| (s / t, r / t)).unzip();
     let errors: Vec<f64> = rows.iter().filter_map(|row| row.error.map(f64::abs)).collect();
-    let points = as_f64(judged.len());
+    let points = stats::count(judged.len());
     let interval = |r: f64| stats::correlation_interval(r, points, CONFIDENCE);
     PhaseGroup {
         group: group.to_owned(),
@@ -291,9 +291,4 @@ fn group_of(group: &str, rows: &[&PhaseRow], seed: u64) -> PhaseGroup {
         spearman: stats::spearman(&sensor_w, &reference_w).map(interval),
         concordance: stats::concordance(&sensor_w, &reference_w),
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a count of readings is far below 2^53")]
-fn as_f64(count: usize) -> f64 {
-    count as f64
 }

@@ -24,6 +24,8 @@ mod ratio;
 mod regression;
 mod theil_sen;
 
+pub(crate) use numeric::count;
+
 pub use autocorrelation::{autocovariance, effective_sample_size};
 pub use bland_altman::{AgreementScale, BlandAltman, bland_altman};
 pub use block_length::block_length;

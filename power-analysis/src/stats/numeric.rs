@@ -10,7 +10,7 @@ const EXPAND_FROM: f64 = 1e3;
 
 /// A count as a floating-point number.
 #[expect(clippy::cast_precision_loss, reason = "exact below 2^53 items, more than memory holds")]
-pub(super) const fn count(n: usize) -> f64 {
+pub(crate) const fn count(n: usize) -> f64 {
     n as f64
 }
 
