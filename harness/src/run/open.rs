@@ -118,7 +118,7 @@ impl Run {
         let path = self.dir.join(disk::ALIGNMENT);
         let Some(bytes) = disk::read_if_there(&path)? else { return Ok(Alignment::default()) };
         Alignment::parse(&bytes)
-            .map_err(|error| Error::file(&path, error).mend("make it again with `wattproof sync`"))
+            .map_err(|error| Error::file(&path, error).mend("correct it, or remove it to keep the raw times"))
     }
 
     /// Replaces `alignment.json`; the readings keep their raw times.
@@ -298,7 +298,7 @@ fn read_manifest(dir: &Path) -> Result<Manifest> {
 /// An error of a folder that has no manifest.
 pub(super) fn no_run(dir: &Path) -> Error {
     Error::file(dir, "is no run, as it has no manifest.json")
-        .mend("name a folder that `wattproof record` or `wattproof import` made")
+        .mend("name a folder that `wattproof import` made")
 }
 
 /// The lines of a file, all of them good; where the recorder died, the last may be cut off.

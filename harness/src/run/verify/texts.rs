@@ -98,7 +98,7 @@ impl Check<'_> {
 
     /// Checks that the alignment can be read and names sources of the run.
     pub(super) fn alignment(&mut self, manifest: &Manifest) {
-        const MEND: &str = "make it again with `wattproof sync`";
+        const MEND: &str = "correct it, or remove it to keep the raw times";
         let bytes = match disk::read_if_there(&self.dir.join(disk::ALIGNMENT)) {
             Ok(Some(bytes)) => bytes,
             Ok(None) => return,
