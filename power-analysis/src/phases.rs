@@ -119,10 +119,10 @@ pub struct PhaseGroup {
     pub without_reading: usize,
     /// Phases with an energy by both, of which the figures below speak.
     pub judged: usize,
-    /// Sum of the sensor's energies in joules.
-    pub sensor_j: f64,
-    /// Sum of the reference's energies in joules.
-    pub reference_j: f64,
+    /// Sum of the sensor's energies in joules; `None` where no phase was judged.
+    pub sensor_j: Option<f64>,
+    /// Sum of the reference's energies in joules; `None` where no phase was judged.
+    pub reference_j: Option<f64>,
     /// Relative error of the sum; phases are the blocks of its interval. `None` where no phase was judged.
     pub error: Option<RelativeError>,
     /// Median of the phases' absolute relative errors.
@@ -283,8 +283,8 @@ fn group_of(group: &str, rows: &[&PhaseRow], seed: u64) -> PhaseGroup {
         verdicts,
         without_reading: rows.iter().filter(|row| row.readings == 0).count(),
         judged: judged.len(),
-        sensor_j: sensor.iter().sum(),
-        reference_j: reference.iter().sum(),
+        sensor_j: (!judged.is_empty()).then(|| sensor.iter().sum()),
+        reference_j: (!judged.is_empty()).then(|| reference.iter().sum()),
         error: RelativeError::of_sums(&sensor, &reference, seed),
         median_absolute_error: stats::median(&errors),
         pearson: stats::pearson(&sensor_w, &reference_w).map(interval),

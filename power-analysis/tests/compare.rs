@@ -81,6 +81,8 @@ fn phases_that_are_too_short_are_not_resolved() {
     assert_eq!(verdicts, expected);
     assert!(comparison.phases[2].sensor_j.is_none() && comparison.phases[2].error.is_none());
     assert!(comparison.phases[3].sensor_j.is_none());
+    let tiny = comparison.groups.iter().find(|group| group.group == "tiny").expect("a group");
+    assert_eq!((tiny.judged, tiny.sensor_j, tiny.reference_j), (0, None, None), "unknown is not 0");
 }
 
 #[test]
