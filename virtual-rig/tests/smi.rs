@@ -329,12 +329,12 @@ fn each_generation_shows_power_in_its_own_way() {
 fn a_loop_prints_a_line_at_a_time_and_sees_a_gpu_go() {
     let rig = VirtualRig::start(Description::node(2)).unwrap();
     let mut child = Command::new(rig.nvidia_smi_path())
-        .args(["--query-gpu=index,power.draw", "--format=csv", "-lms", "50"])
+        .args(["--query-gpu=index,timestamp,power.draw", "--format=csv", "-lms", "50"])
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
-    assert_eq!(lines.next().unwrap(), "index, power.draw [W]");
+    assert_eq!(lines.next().unwrap(), "index, timestamp, power.draw [W]");
     let start = Instant::now();
     for _ in 0..10 {
         assert!(lines.next().unwrap().starts_with("0, "));
@@ -344,12 +344,29 @@ fn a_loop_prints_a_line_at_a_time_and_sees_a_gpu_go() {
     assert!((Duration::from_millis(440)..Duration::from_secs(1)).contains(&took), "{took:?}");
     rig.fault(Fault::lost(0)).unwrap();
     let lost = lines.find(|line| line.contains("lost")).unwrap();
-    assert_eq!(lost, "[GPU is lost], [GPU is lost]");
+    let [index, time, power] = lost.split(", ").collect::<Vec<_>>()[..] else { panic!("{lost}") };
+    assert_eq!([index, power], ["[GPU is lost]"; 2]);
+    assert!(time.starts_with("20"), "{time}");
     assert!(lines.next().unwrap().starts_with("1, "));
     rig.fault(Fault::truncated()).unwrap();
     let rest: Vec<String> = lines.collect();
     assert!(!rest.last().unwrap().ends_with(" W"), "{rest:?}");
     child.wait().unwrap();
+}
+
+#[test]
+fn gpus_come_in_any_order_if_asked() {
+    let mut description = Description::node(4);
+    description.smi.any_order = true;
+    let rig = VirtualRig::start(description).unwrap();
+    let reports: Vec<String> =
+        (0..40).map(|_| text(&smi(&rig, "--query-gpu=index --format=csv,noheader"))).collect();
+    assert!(reports.iter().any(|report| *report != reports[0]));
+    for report in reports {
+        let mut lines: Vec<&str> = report.lines().collect();
+        lines.sort_unstable();
+        assert_eq!(lines, ["0", "1", "2", "3"]);
+    }
 }
 
 #[test]

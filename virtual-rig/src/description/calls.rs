@@ -75,11 +75,13 @@ pub struct Smi {
     pub start_ms: f64,
     /// Time of one more report in a loop, in ms.
     pub report_ms: f64,
+    /// Whether each report begins with another GPU, by chance: a reader may not count on an order.
+    pub any_order: bool,
 }
 
 impl Default for Smi {
     fn default() -> Self {
-        Self { start_ms: 2.0, report_ms: 0.1 }
+        Self { start_ms: 2.0, report_ms: 0.1, any_order: false }
     }
 }
 

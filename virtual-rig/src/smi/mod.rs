@@ -86,13 +86,17 @@ fn run(arguments: &[OsString], stdout: &mut dyn Write) -> Result<(), End> {
         }
     };
     let mut out = BufWriter::new(out);
-    let selected = view.present(&selected, &mut out)?;
+    let mut selected = view.present(&selected, &mut out)?;
     if selected.is_empty() {
         out.flush()?;
         return Err(End::Code(LOST, String::new()));
     }
     let mut reports = 0_u64;
     loop {
+        if view.smi().any_order {
+            let by = now_ns().unsigned_abs() % u64::try_from(selected.len()).unwrap_or(u64::MAX);
+            selected.rotate_left(usize::try_from(by).unwrap_or(0));
+        }
         let report = match (&arguments.mode, &query) {
             (Mode::Query(_), Some(query)) => query.report(&mut view, &selected, reports == 0),
             (Mode::Log { xml: true, display }, _) => log::xml(&mut view, &selected, display),
