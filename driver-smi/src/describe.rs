@@ -102,7 +102,8 @@ pub(crate) fn head(inventory: &Inventory, several: bool, channels: Vec<Channel>)
 
 /// Channels for every field that a GPU answered, and the reasons for those that it did not.
 ///
-/// `trials` are further answers to the same query, to see which fields are the same value under two names.
+/// `twins` are the fields that show the same value as `power.draw`, by the position of their GPU; where nobody has
+/// looked for them, there are none.
 ///
 /// # Errors
 ///
@@ -110,13 +111,13 @@ pub(crate) fn head(inventory: &Inventory, several: bool, channels: Vec<Channel>)
 pub(crate) fn describe(
     config: &Config,
     inventory: &Inventory,
-    trials: &[Inventory],
+    twins: &[Option<Field>],
     several: bool,
 ) -> Result<(Descriptor, Plan)> {
     let mut plan = Plan::default();
     let mut channels: Vec<Channel> = Vec::new();
     let mut details: Vec<(String, String)> = Vec::new();
-    for gpu in &inventory.gpus {
+    for (position, gpu) in inventory.gpus.iter().enumerate() {
         let prefix = prefix(several, gpu);
         let version = inventory.driver_version.as_deref();
         let platform = Platform::new(gpu.compute_capability.as_deref(), version);
@@ -142,8 +143,9 @@ pub(crate) fn describe(
                 }
             }
         }
-        details
-            .extend(alias(gpu, trials).map(|twin| (format!("alias {prefix}power.draw"), twin.name().into())));
+        if let Some(Some(twin)) = twins.get(position) {
+            details.push((format!("alias {prefix}power.draw"), twin.name().into()));
+        }
         plan.targets.push(target);
     }
     check(config, &plan, &details)?;
@@ -252,25 +254,6 @@ fn scope(field: Field) -> Scope {
         _ if field.kind() == Kind::PowerLimit => Scope::Board,
         _ => Scope::Chip,
     }
-}
-
-/// The field that shows the same value as `power.draw`: equal in every trial, and not because all are equal or
-/// nothing changes.
-fn alias(gpu: &Gpu, trials: &[Inventory]) -> Option<Field> {
-    let same_gpu = |trial: &'_ Inventory| trial.gpus.iter().position(|other| other.uuid == gpu.uuid);
-    let answers: Vec<&Gpu> = std::iter::once(gpu)
-        .chain(trials.iter().filter_map(|trial| trial.gpus.get(same_gpu(trial)?)))
-        .collect();
-    let values = |field| -> Option<Vec<Cell>> { answers.iter().map(|gpu| gpu.cell(field)).collect() };
-    let draw = values(Field::PowerDraw)?;
-    let present = draw.iter().all(|cell| cell.absence().is_none());
-    let changes = draw.windows(2).any(|pair| pair[0] != pair[1]);
-    let twins = [(Field::PowerAverage, Field::PowerInstant), (Field::PowerInstant, Field::PowerAverage)];
-    let twin = twins.into_iter().find(|(twin, other)| {
-        let differs = values(*other).is_some_and(|other| other != draw);
-        values(*twin).as_ref() == Some(&draw) && (differs || changes)
-    });
-    twin.filter(|_| present && answers.len() > 1).map(|(twin, _)| twin)
 }
 
 /// Whether every cell says that the GPU is lost.

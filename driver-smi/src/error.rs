@@ -92,6 +92,7 @@ impl SmiError {
                 9 => "sudo modprobe nvidia".into(),
                 12 => "sudo ldconfig, or install the NVML library that comes with the driver".into(),
                 13 => "install nvidia-smi and driver of the same version, then reboot".into(),
+                18 => "sudo reboot".into(),
                 14 | 15 => "sudo nvidia-smi --gpu-reset, or reboot; look for Xid in dmesg".into(),
                 _ => return None,
             },

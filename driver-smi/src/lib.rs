@@ -4,6 +4,7 @@
     allow(dead_code, reason = "the parsers work everywhere, reading a live GPU needs Unix")
 )]
 
+mod alias;
 mod config;
 mod describe;
 mod driver;

@@ -194,6 +194,21 @@ impl Answer {
             None => Err(SmiError::Signal { said: said() }),
         }
     }
+
+    /// The text of a process that ended well; also of one that ended with code 15, which has printed what it could
+    /// of the GPUs that are left, with that end.
+    ///
+    /// # Errors
+    ///
+    /// - as [`success`](Self::success) for every other end.
+    pub(crate) fn despite_lost(self) -> Result<(String, Option<SmiError>), SmiError> {
+        let text = self.text.clone();
+        match self.success() {
+            Ok(text) => Ok((text, None)),
+            Err(error @ SmiError::Exit { code: 15, .. }) => Ok((text, Some(error))),
+            Err(error) => Err(error),
+        }
+    }
 }
 
 /// Runs the binary to its end, at most for `limit`; then it is killed.

@@ -17,6 +17,10 @@ impl Answer {
     pub(crate) fn success(self) -> Result<String, SmiError> {
         Ok(self.text)
     }
+
+    pub(crate) fn despite_lost(self) -> Result<(String, Option<SmiError>), SmiError> {
+        Ok((self.text, None))
+    }
 }
 
 #[derive(Debug)]

@@ -21,7 +21,8 @@ pub fn first_line(output: &str) -> Option<&str> {
     Some(&line[..end])
 }
 
-/// What an exit code of `nvidia-smi` means, by the section RETURN VALUE of its manual.
+/// What an exit code of `nvidia-smi` means: by the section RETURN VALUE of its manual, and 18 by `nvmlReturn_t` in
+/// nvml.h, whose codes the process ends with.
 pub const fn exit_code(code: i32) -> &'static str {
     match code {
         0 => "success",
@@ -36,6 +37,7 @@ pub const fn exit_code(code: i32) -> &'static str {
         13 => "the NVML library does not know this function",
         14 => "the GPU's infoROM is corrupted",
         15 => "the GPU has fallen off the bus or has otherwise become inaccessible",
+        18 => "the NVML library and the loaded driver are of different versions",
         _ => "an error of its own",
     }
 }

@@ -19,7 +19,7 @@ impl LocalTime {
     /// # Ok::<(), &str>(())
     /// ```
     pub const fn in_zone(self, seconds_east: i32) -> DeviceTime {
-        // Years are bounded when parsed, so this is far from the ends of i64.
+        // Years are bounded when parsed, so this stays within i64 for any zone that an i32 can hold.
         DeviceTime::from_nanos(self.nanos - seconds_east as i64 * 1_000_000_000)
     }
 }
@@ -80,8 +80,8 @@ fn local(year: i64, month: i64, day: i64, clock: &str, millis: i64) -> Option<Lo
         1..=12 => 31,
         _ => return None,
     };
-    // A leap second is printed as 60. Years end before nanoseconds leave i64, in 2262.
-    let right = (1970..2200).contains(&year)
+    // A leap second is printed as 60. Nanoseconds leave i64 in 2262, 68 years before that for the widest i32 of a zone.
+    let right = (1970..2190).contains(&year)
         && (1..=days).contains(&day)
         && hour < 24
         && minute < 60
@@ -116,6 +116,14 @@ mod tests {
         assert_eq!(leap, 1_709_251_199_001_000_000);
         assert_eq!(parse_date_and_time("20000301", "00:00:00").unwrap().nanos, 951_868_800_000_000_000);
         assert_eq!(parse_log_time("Thu Jan  1 00:00:00 1970").unwrap().nanos, 0);
+    }
+
+    #[test]
+    fn the_last_time_that_is_read_fits_any_zone() {
+        let last = parse_csv_time("2189/12/31 23:59:60.999").unwrap();
+        assert!(last.in_zone(i32::MIN) > last.in_zone(i32::MAX));
+        assert!(parse_csv_time("1970/01/01 00:00:00.000").unwrap().in_zone(i32::MAX).nanos() < 0);
+        assert_eq!(parse_csv_time("2190/01/01 00:00:00.000"), None);
     }
 
     #[test]

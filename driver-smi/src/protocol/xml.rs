@@ -73,7 +73,7 @@ pub fn visit<E: From<XmlError>>(
                 if path == "nvidia_smi_log/gpu" {
                     let id = element.try_get_attribute("id").ok().flatten();
                     let id = id.map(|id| id.value.into_owned());
-                    visit(&path, id.as_deref().unwrap_or_default())?;
+                    visit(&path, id.as_deref().unwrap_or_default().trim())?;
                 }
             }
             Event::Text(part) => text.push_str(&part),

@@ -10,7 +10,7 @@ use crate::describe::{Taken, head, is_lost, prefix, quantity, resolution};
 use crate::error::SmiError;
 use crate::inventory::Inventory;
 use crate::port;
-use crate::protocol::{Cell, Field, Kind, dmon};
+use crate::protocol::{Absence, Cell, Field, Kind, dmon};
 
 /// Opens the monitor.
 pub(crate) fn open_dmon(
@@ -147,5 +147,12 @@ impl Table for DmonTable {
             }
         }
         Ok(is_lost(row.cells().flatten().map(|(_, cell)| cell)))
+    }
+
+    fn push_lost(&self, gpu: usize, (stamp, flags): (Stamp, Flags), recorder: &mut Recorder<'_>) {
+        for (_, channel) in &self.targets[gpu].channels {
+            let taken = Taken { stamp, device: None, flags };
+            taken.push(recorder, *channel, Cell::Absent(Absence::GpuLost));
+        }
     }
 }

@@ -2,13 +2,14 @@
 
 use power_core::{ClockDomain, Flags, Lane, PowerSource, Recorder, Result, Stamp};
 
+use super::selection;
 use super::stream::{Call, Look, StreamSource, Table};
-use super::{selection, survey_twice};
+use crate::alias;
 use crate::config::Config;
 use crate::describe::{Plan, Taken, describe, is_lost, usual_or_asked};
 use crate::error::SmiError;
 use crate::inventory::{Inventory, query_arguments};
-use crate::protocol::{Field, csv};
+use crate::protocol::{Absence, Cell, Field, csv};
 
 /// Opens the loop.
 pub(crate) fn open_loop(
@@ -17,8 +18,9 @@ pub(crate) fn open_loop(
     survey: impl Fn(&[Field]) -> Result<Inventory>,
 ) -> Result<Box<dyn PowerSource>> {
     let wanted: Vec<_> = usual_or_asked(config).filter(|field| !field.is_log_only()).collect();
-    let [inventory, second] = survey_twice(&wanted, survey)?;
-    let (descriptor, plan) = describe(config, &inventory, &[second], several)?;
+    let inventory = survey(&wanted)?;
+    let twins = alias::twins(config, &inventory, || survey(&wanted))?;
+    let (descriptor, plan) = describe(config, &inventory, &twins, several)?;
     let fields = plan.fields();
     let names: Vec<_> = [Field::Timestamp, Field::Uuid]
         .into_iter()
@@ -65,8 +67,11 @@ impl Table for CsvTable {
             csv::Line::Header => Look::Other,
             csv::Line::Row(row) => match row.text(Field::Uuid).and_then(|uuid| self.plan.with_uuid(uuid)) {
                 Some(gpu) => Look::Row(gpu),
+                None if is_nameless(row) => Look::Nameless,
                 None => Look::Other,
             },
+            // A lost GPU may have lost its time with the rest.
+            csv::Line::Message(text) if text.split(',').all(says_lost) => Look::Nameless,
             csv::Line::Message(_) => Look::Message,
             csv::Line::Bad(error) => Look::Bad(SmiError::nonsense(error, &String::from_utf8_lossy(line))),
         }
@@ -83,6 +88,26 @@ impl Table for CsvTable {
         let Some(header) = &self.header else { return Ok(false) };
         push_row(&self.plan, header.row(line).map_err(nonsense)?, gpu, (stamp, flags), recorder)
             .map_err(nonsense)
+    }
+
+    fn push_lost(&self, gpu: usize, (stamp, flags): (Stamp, Flags), recorder: &mut Recorder<'_>) {
+        push_lost(&self.plan, gpu, Taken { stamp, device: None, flags }, recorder);
+    }
+}
+
+fn says_lost(cell: &str) -> bool {
+    Absence::parse(cell.trim()) == Some(Absence::GpuLost)
+}
+
+/// Whether a row is of a GPU that is lost, and does not say which.
+pub(super) fn is_nameless(row: csv::Row<'_>) -> bool {
+    row.text(Field::Uuid).is_some_and(says_lost)
+}
+
+/// Appends a missing value for each channel of a GPU that is lost.
+pub(super) fn push_lost(plan: &Plan, gpu: usize, taken: Taken, recorder: &mut Recorder<'_>) {
+    for (_, channel) in &plan.targets[gpu].channels {
+        taken.push(recorder, *channel, Cell::Absent(Absence::GpuLost));
     }
 }
 

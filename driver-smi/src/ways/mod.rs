@@ -11,18 +11,10 @@ pub(crate) use looped::open_loop;
 pub(crate) use query::open_query;
 pub(crate) use tracer::open_tracer;
 
-use power_core::Result;
-
 use crate::inventory::Inventory;
-use crate::protocol::Field;
 
 /// What `--id` takes to get exactly these GPUs, however they are numbered then.
 fn selection(inventory: &Inventory) -> String {
     let uuids: Vec<_> = inventory.gpus.iter().map(|gpu| gpu.uuid.as_str()).collect();
     uuids.join(",")
-}
-
-/// Surveys twice, to see which fields are one value under two names.
-fn survey_twice(wanted: &[Field], survey: impl Fn(&[Field]) -> Result<Inventory>) -> Result<[Inventory; 2]> {
-    Ok([survey(wanted)?, survey(wanted)?])
 }

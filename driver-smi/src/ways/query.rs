@@ -2,10 +2,11 @@
 
 use power_core::{ClockDomain, Descriptor, Error, ErrorKind, Flags, Lane, PowerSource, Recorder, Result};
 
-use super::looped::push_row;
-use super::{selection, survey_twice};
+use super::looped::{is_nameless, push_lost, push_row};
+use super::selection;
+use crate::alias;
 use crate::config::Config;
-use crate::describe::{Plan, describe, usual_or_asked};
+use crate::describe::{Plan, Taken, describe, usual_or_asked};
 use crate::error::{Gone, SmiError};
 use crate::inventory::{Inventory, query_arguments};
 use crate::port;
@@ -18,8 +19,9 @@ pub(crate) fn open_query(
     survey: impl Fn(&[Field]) -> Result<Inventory>,
 ) -> Result<Box<dyn PowerSource>> {
     let wanted: Vec<_> = usual_or_asked(config).filter(|field| !field.is_log_only()).collect();
-    let [inventory, second] = survey_twice(&wanted, survey)?;
-    let (descriptor, plan) = describe(config, &inventory, &[second], several)?;
+    let inventory = survey(&wanted)?;
+    let twins = alias::twins(config, &inventory, || survey(&wanted))?;
+    let (descriptor, plan) = describe(config, &inventory, &twins, several)?;
     let fields = plan.fields();
     let names: Vec<_> = [Field::Timestamp, Field::Uuid]
         .into_iter()
@@ -50,27 +52,32 @@ impl QuerySource {
         let Config { binary, deadline, .. } = &self.config;
         // From the start of the process to its end: the value was taken somewhere in between.
         let (answer, stamp) = recorder.bracket(|| port::ask(binary, &self.arguments, *deadline))?;
-        let text = answer.success()?;
+        let (text, mut fault) = answer.despite_lost()?;
         let mut header = None;
-        let (mut there, mut lost) = (0_usize, 0_usize);
+        let mut there = vec![false; self.plan.targets.len()];
+        let mut lost = there.clone();
         for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
             let nonsense = |error| SmiError::nonsense(error, line);
             match csv::classify(&mut header, line.as_bytes()) {
                 csv::Line::Row(row) => {
                     let Some(gpu) = row.text(Field::Uuid).and_then(|uuid| self.plan.with_uuid(uuid)) else {
+                        fault = fault.or_else(|| is_nameless(row).then_some(SmiError::Lost));
                         continue;
                     };
-                    there += 1;
-                    let gone =
+                    there[gpu] = true;
+                    lost[gpu] =
                         push_row(&self.plan, row, gpu, (stamp, Flags::NONE), recorder).map_err(nonsense)?;
-                    lost += usize::from(gone);
                 }
                 csv::Line::Bad(error) => return Err(nonsense(error)),
                 csv::Line::Header | csv::Line::Message(_) => {}
             }
         }
         if there == lost {
-            return Err(SmiError::Lost);
+            return Err(fault.unwrap_or(SmiError::Lost));
+        }
+        // Those that are not in the answer of a process that met a lost GPU are the lost ones.
+        for gpu in (0..there.len()).filter(|gpu| fault.is_some() && !there[*gpu]) {
+            push_lost(&self.plan, gpu, Taken { stamp, device: None, flags: Flags::NONE }, recorder);
         }
         Ok(())
     }

@@ -17,6 +17,8 @@ const MOST_WAITING: usize = 8;
 pub(super) enum Look {
     /// A row of this GPU, by position.
     Row(usize),
+    /// A row of a GPU that is lost, and so does not even say which it is.
+    Nameless,
     /// Headings, or a row of a GPU that was not there at open.
     Other,
     /// A warning or another message.
@@ -44,6 +46,9 @@ pub(super) trait Table: Send + std::fmt::Debug {
         taken: (Stamp, Flags),
         recorder: &mut Recorder<'_>,
     ) -> std::result::Result<bool, SmiError>;
+
+    /// Appends a missing value for each channel of a GPU that is lost.
+    fn push_lost(&self, gpu: usize, taken: (Stamp, Flags), recorder: &mut Recorder<'_>);
 }
 
 /// How the process is started.
@@ -68,6 +73,8 @@ pub(super) struct StreamSource<T> {
     expected: Vec<bool>,
     seen: Vec<bool>,
     lost: Vec<bool>,
+    /// How many rows of others, or of nobody, have come since each GPU's last one.
+    rows_since: Vec<usize>,
     /// The last message, kept for the error that may follow.
     message: String,
     gone: Option<Gone>,
@@ -83,6 +90,7 @@ impl<T: Table> StreamSource<T> {
             expected: vec![true; gpus],
             seen: vec![false; gpus],
             lost: vec![false; gpus],
+            rows_since: vec![0; gpus],
             message: String::with_capacity(256),
             gone: None,
         };
@@ -103,7 +111,7 @@ impl<T: Table> StreamSource<T> {
                     Look::Message => keep(&mut self.message, line),
                     Look::Row(_) => return Err(SmiError::nonsense("a row before the headings", "")),
                     Look::Bad(error) => return Err(error),
-                    Look::Other => {}
+                    Look::Other | Look::Nameless => {}
                 }
                 feed.lines.take();
             }
@@ -121,7 +129,8 @@ impl<T: Table> StreamSource<T> {
         }
         self.seen.fill(false);
         let overrun = self.catch_up()?;
-        while !self.is_complete() {
+        let mut last = None;
+        while !self.is_complete() && !self.is_lost() {
             let Some(feed) = &mut self.feed else { break };
             let missing =
                 self.expected.iter().zip(&self.seen).filter(|(expected, seen)| **expected && !**seen).count();
@@ -132,6 +141,7 @@ impl<T: Table> StreamSource<T> {
             // What was there before the bracket began is older than it says: the time in the line is right.
             let late = arrival == Arrival::Before && !self.seen.contains(&true);
             let flags = overrun | if late { Flags::COARSE } else { Flags::NONE };
+            last = Some((stamp, flags));
             let ended = self.take_lines((stamp, flags), recorder)?;
             // Waiting for the rest would join these lines with those of the next round.
             if late && !ended && self.seen.contains(&true) {
@@ -140,6 +150,10 @@ impl<T: Table> StreamSource<T> {
             if ended {
                 break;
             }
+        }
+        let nameless = (0..self.lost.len()).filter(|gpu| self.lost[*gpu] && !self.seen[*gpu]);
+        for (gpu, taken) in nameless.filter_map(|gpu| Some((gpu, last?))) {
+            self.table.push_lost(gpu, taken, recorder);
         }
         if self.seen.contains(&true) {
             self.expected.copy_from_slice(&self.seen);
@@ -162,7 +176,15 @@ impl<T: Table> StreamSource<T> {
                     let outcome = self.table.push(line, gpu, taken, recorder);
                     feed.lines.take();
                     self.seen[gpu] = true;
+                    note(&mut self.rows_since, &mut self.lost, Some(gpu));
                     self.lost[gpu] = outcome?;
+                }
+                Look::Nameless => {
+                    feed.lines.take();
+                    note(&mut self.rows_since, &mut self.lost, None);
+                    if self.lost.iter().all(|lost| *lost) {
+                        return Ok(true);
+                    }
                 }
                 Look::Other => feed.lines.take(),
                 Look::Message => {
@@ -171,6 +193,8 @@ impl<T: Table> StreamSource<T> {
                 }
                 Look::Bad(error) => {
                     feed.lines.take();
+                    // It may be anybody's.
+                    self.rows_since.fill(0);
                     return Err(error);
                 }
             }
@@ -186,6 +210,10 @@ impl<T: Table> StreamSource<T> {
         any && self.expected.iter().zip(&self.seen).all(|(expected, seen)| *seen || !*expected)
     }
 
+    fn is_lost(&self) -> bool {
+        self.lost.iter().all(|lost| *lost)
+    }
+
     /// Drops the older rounds where too many wait.
     fn catch_up(&mut self) -> std::result::Result<Flags, SmiError> {
         let Some(feed) = &mut self.feed else { return Ok(Flags::NONE) };
@@ -197,6 +225,8 @@ impl<T: Table> StreamSource<T> {
         while feed.lines.waiting() > gpus {
             feed.lines.take();
         }
+        // They may have been anybody's.
+        self.rows_since.fill(0);
         Ok(Flags::OVERRUN)
     }
 
@@ -228,10 +258,20 @@ impl<T: Table> PowerSource for StreamSource<T> {
             return Err(gone.error());
         }
         self.round(recorder).map_err(|error| self.give_up(error))?;
-        if self.lost.iter().all(|lost| *lost) {
+        if self.is_lost() {
             return Err(self.give_up(SmiError::Lost));
         }
         Ok(())
+    }
+}
+
+/// Counts a row, and finds who must be the nameless one: whoever was not among the last 2 n - 1 rows of n GPUs,
+/// since one that answers is in each round, in whatever order they come.
+fn note(rows_since: &mut [usize], lost: &mut [bool], gpu: Option<usize>) {
+    let enough = (2 * rows_since.len()).saturating_sub(1);
+    for (position, (since, lost)) in rows_since.iter_mut().zip(lost).enumerate() {
+        *since = if gpu == Some(position) { 0 } else { since.saturating_add(1) };
+        *lost |= gpu.is_none() && *since >= enough;
     }
 }
 

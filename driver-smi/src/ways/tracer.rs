@@ -4,6 +4,7 @@ use std::thread;
 
 use power_core::{Descriptor, Error, ErrorKind, Flags, Lane, PowerSource, Recorder, Result};
 
+use super::looped::push_lost;
 use super::query::settle;
 use crate::config::Config;
 use crate::describe::{Plan, Taken, describe, is_lost};
@@ -22,7 +23,7 @@ pub(crate) fn open_tracer(
     survey: impl Fn(&[Field]) -> Result<Inventory>,
 ) -> Result<Box<dyn PowerSource>> {
     let mut inventory = survey(&[])?;
-    let report = ask(config).and_then(|text| newest(&text))?;
+    let (report, _) = ask(config)?;
     inventory.driver_version = inventory.driver_version.or_else(|| report.driver_version.clone());
     for gpu in &mut inventory.gpus {
         let found = report.gpus.iter().find(|found| same(found, &gpu.uuid, &gpu.bus_id));
@@ -56,14 +57,19 @@ struct TracerSource {
 impl TracerSource {
     fn poll(&self, recorder: &mut Recorder<'_>) -> std::result::Result<(), SmiError> {
         thread::sleep(self.config.period);
-        let (text, stamp) = recorder.bracket(|| ask(&self.config))?;
-        let report = newest(&text)?;
+        let ((report, fault), stamp) = recorder.bracket(|| ask(&self.config))?;
         // The log's own time is in whole seconds, the bracket far narrower.
         let taken = Taken { stamp, device: None, flags: Flags::NONE };
         let (mut there, mut lost) = (0_usize, 0_usize);
-        for target in &self.plan.targets {
+        for (gpu, target) in self.plan.targets.iter().enumerate() {
             let found = report.gpus.iter().find(|found| same(found, &target.uuid, &target.bus_id));
-            let Some(found) = found else { continue };
+            let Some(found) = found else {
+                // Who is not in the log of a process that met a lost GPU is the lost one.
+                if fault.is_some() {
+                    push_lost(&self.plan, gpu, taken, recorder);
+                }
+                continue;
+            };
             there += 1;
             lost += usize::from(is_lost(found.cells.iter().map(|(_, cell)| *cell)));
             for (field, channel) in &target.channels {
@@ -72,7 +78,7 @@ impl TracerSource {
             }
         }
         if there == lost {
-            return Err(SmiError::Lost);
+            return Err(fault.unwrap_or(SmiError::Lost));
         }
         Ok(())
     }
@@ -91,13 +97,15 @@ impl PowerSource for TracerSource {
     }
 }
 
-fn ask(config: &Config) -> std::result::Result<String, SmiError> {
-    port::ask(&config.binary, ARGUMENTS, config.deadline)?.success()
-}
-
-fn newest(text: &str) -> std::result::Result<Report, SmiError> {
-    let reports = xml::parse(text).map_err(|error| SmiError::nonsense(error, text))?;
-    reports.into_iter().next_back().ok_or_else(|| SmiError::nonsense("no log in the answer", text))
+/// The log, and what a process said that met a lost GPU and logged the others.
+fn ask(config: &Config) -> std::result::Result<(Report, Option<SmiError>), SmiError> {
+    let (text, fault) = port::ask(&config.binary, ARGUMENTS, config.deadline)?.despite_lost()?;
+    match (xml::parse(&text).map(|mut reports| reports.pop()), fault) {
+        (Ok(Some(report)), fault) => Ok((report, fault)),
+        (_, Some(fault)) => Err(fault),
+        (Ok(None), None) => Err(SmiError::nonsense("no log in the answer", &text)),
+        (Err(error), None) => Err(SmiError::nonsense(error, &text)),
+    }
 }
 
 /// Whether a part of the log is about this GPU: by uuid, by bus id where the log has no uuid.

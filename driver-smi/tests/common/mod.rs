@@ -1,7 +1,9 @@
-//! A stand-in for `nvidia-smi` that misbehaves on command: a shell script in a folder of its own.
+//! A stand-in for `nvidia-smi` that does what no virtual node does: a shell script in a folder of its own.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![allow(dead_code, reason = "each test program uses its own part")]
+
+pub(crate) mod node;
 
 use std::fmt::Write;
 use std::fs;
