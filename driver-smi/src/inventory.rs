@@ -127,8 +127,11 @@ fn query(
     let text = answer.text.clone();
     let (mut header, mut version, mut gpus) = (None, None, Vec::new());
     let mut bad = None;
-    for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+    for line in text.split_inclusive('\n').filter(|line| !line.trim().is_empty()) {
+        let ended = line.ends_with('\n');
+        let line = line.trim();
         match csv::classify(&mut header, line.as_bytes()) {
+            csv::Line::Row(_) if !ended => bad = Some(SmiError::nonsense(csv::RowError::CutOff, line)),
             csv::Line::Row(row) => match gpu(row) {
                 Ok(gpu) => {
                     version = version.or_else(|| row.text(Field::DriverVersion).map(str::to_owned));

@@ -75,30 +75,6 @@ fn wait_for_a_fresh_line(source: &mut dyn PowerSource) {
 }
 
 #[test]
-fn gpus_are_told_apart_by_uuid_in_whatever_order_they_come() {
-    for mode in ["loop", "query"] {
-        let fake = Fake::new(&[("GPUS", "4"), ("SHUFFLE", "1")]);
-        fake.count_rounds();
-        let mut options =
-            vec![("mode", mode), ("fields", "power.draw,temperature.gpu"), ("deadline_ms", "5000")];
-        if mode == "loop" {
-            options.push(("period_ms", "20"));
-        }
-        let mut source = fake.open("all", &options).unwrap();
-        assert_eq!(source.descriptor().channels.len(), 8);
-        for _ in 0..9 {
-            let readings = read(&mut source).unwrap();
-            assert_eq!(readings.len(), 8, "{mode}");
-            for gpu in 0..4 {
-                let power = of(&source, &readings, &format!("gpu{gpu}/power.draw"));
-                let expected = 100.0 + 10.0 * f64::from(gpu);
-                assert!((power[0].value.number().unwrap() - expected).abs() < 0.1, "{mode}: {power:?}");
-            }
-        }
-    }
-}
-
-#[test]
 fn one_lost_gpu_leaves_the_others_and_the_last_one_ends_the_source() {
     for mode in ["loop", "query"] {
         let fake = Fake::new(&[("GPUS", "2"), ("LOST", "1"), ("LOST_AT", "3")]);
@@ -186,6 +162,37 @@ fn warnings_between_the_lines_and_endless_lines_are_no_readings() {
     let errors: Vec<_> = (0..6).filter_map(|_| read(&mut source).err()).collect();
     assert!(errors.iter().all(|error| error.kind() == ErrorKind::Protocol), "{errors:?}");
     assert!((1..=3).contains(&errors.len()), "{errors:?}");
+}
+
+#[test]
+fn an_answer_that_is_cut_off_is_an_error_and_no_reading() {
+    const LOG: &str = "<?xml version=\"1.0\" ?>\n<nvidia_smi_log>\n<gpu id=\"00000000:01:00.0\">\n\
+        <uuid>GPU-00000000-1111-2222-3333-444444444444</uuid>\n\
+        <gpu_power_readings>\n<average_power_draw>100.00 W</average_power_draw>\n<instant_power_draw>80.0";
+    const HEADER: &str = "timestamp, uuid, power.draw [W]\n";
+    const UUID: &str = "2026/11/24 11:21:58.071, GPU-00000000-1111-2222-3333-444444444444";
+    let row = format!("{HEADER}{UUID}");
+    let value = format!("{HEADER}{UUID}, 100.0");
+    let time = format!("{HEADER}2026/11/24 11:2");
+    // A number that lost its last digits is still a number: only the end of its line shows that it is whole.
+    for (mode, text) in [
+        ("tracer", LOG),
+        ("query", ""),
+        ("query", HEADER),
+        ("query", &time),
+        ("query", &row),
+        ("query", &value),
+    ] {
+        let fake = Fake::new(&[]);
+        let options = [("mode", mode), ("fields", "power.draw"), ("deadline_ms", "3000")];
+        let options = if mode == "tracer" { &[options[0], options[2]][..] } else { &options };
+        let mut source = fake.open("0", options).unwrap();
+        fake.set(&[("END_AT", "0"), ("END_TEXT", text)]);
+        let error = read(&mut source).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Protocol, "{mode} {text:?}: {error}");
+        fake.set(&[]);
+        assert!(read(&mut source).is_ok(), "{mode} {text:?}: it passes");
+    }
 }
 
 #[test]

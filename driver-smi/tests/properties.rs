@@ -142,6 +142,32 @@ proptest! {
         parse_everything(&bytes);
     }
 
+    /// Wherever a log is cut off, what is read from the rest is what was in it: no number of fewer digits.
+    #[test]
+    fn a_log_that_is_cut_off_gives_no_other_number(which in any::<Index>(), cut in any::<Index>()) {
+        let whole = String::from_utf8(which.get(&OUTPUTS).clone()).unwrap();
+        let cut = &whole[..(0..=cut.index(whole.len() + 1)).rev().find(|end| whole.is_char_boundary(*end)).unwrap()];
+        let rows = csv::parse_log(whole.as_bytes(), &[]).rows;
+        let cut_rows = csv::parse_log(cut.as_bytes(), &[]).rows;
+        prop_assert_eq!(&cut_rows[..], &rows[..cut_rows.len()]);
+        let (rows, (cut_rows, _)) = (dmon::parse_log(&whole).0, dmon::parse_log(cut));
+        prop_assert_eq!(&cut_rows[..], &rows[..cut_rows.len()]);
+        if let Ok(reports) = query::parse(cut) {
+            let expected = query::parse(&whole).unwrap();
+            for (report, expected) in reports.iter().zip(&expected) {
+                for (gpu, expected) in report.gpus.iter().zip(&expected.gpus) {
+                    let measured = gpu.cells.iter().filter(|(field, _)| *field != Field::EventReasons);
+                    for (field, cell) in measured {
+                        prop_assert_eq!(Some(*cell), expected.cell(*field), "{}", field.name());
+                    }
+                }
+            }
+        }
+        if cut.trim_end().len() < whole.trim_end().len() {
+            prop_assert!(xml::parse(cut).is_err() || !whole.contains("<?xml"));
+        }
+    }
+
     #[test]
     fn a_text_is_a_number_an_absence_or_malformed_but_never_zero_by_mistake(text in "[-+0-9.eEinfNaA/W% \\[\\]]{0,12}") {
         if let Ok(Cell::Value(value)) = parse_cell(Kind::Power, &text) {

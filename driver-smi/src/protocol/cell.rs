@@ -124,6 +124,14 @@ pub fn parse_cell(kind: Kind, text: &str) -> Result<Cell, Malformed> {
     number(kind, text).map(Cell::Value).ok_or(Malformed(kind))
 }
 
+/// Whether a value shows by itself that it was not cut off: by its unit, or because it is an absence. `78.4` may have
+/// been `78.45 W`.
+pub(super) fn is_whole(kind: Kind, text: &str) -> bool {
+    let text = text.trim_end();
+    let united = kind.unit().is_some_and(|unit| text.ends_with(unit)) || text.ends_with("MB");
+    united || text.ends_with(']') || matches!(text, "N/A" | "ERR!")
+}
+
 fn number(kind: Kind, text: &str) -> Option<Value> {
     match kind {
         Kind::PState => return digits(text.strip_prefix('P')?).map(Value::Count),

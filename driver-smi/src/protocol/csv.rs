@@ -1,5 +1,6 @@
 //! What `--query-gpu=… --format=csv` prints: with units and header or without, once, in a loop, or saved.
 
+use super::cell::is_whole;
 use super::{Cell, Field, LocalTime, Malformed, parse_cell, parse_csv_time};
 
 /// The columns of a table: from its header line, or from the fields that were asked for.
@@ -43,6 +44,9 @@ pub enum RowError {
     /// It is not UTF-8.
     #[error("not UTF-8")]
     Text,
+    /// The log ends within it, or right behind it: its last value may have lost digits.
+    #[error("the log ends without ending this line, and its last value may be cut off")]
+    CutOff,
 }
 
 impl Header {
@@ -115,6 +119,13 @@ impl<'a> Row<'a> {
     /// The cells as printed, with their columns.
     pub fn texts(self) -> impl Iterator<Item = (&'a Column, &'a str)> {
         self.header.columns.iter().zip(self.line.split(',').map(str::trim))
+    }
+
+    /// Whether its last cell shows that it was not cut off.
+    fn is_whole(self) -> bool {
+        self.texts()
+            .last()
+            .is_some_and(|(column, text)| column.field.is_some_and(|field| is_whole(field.kind(), text)))
     }
 
     /// The text of one field's cell; `None` if the table has no such column.
@@ -210,7 +221,8 @@ pub struct LogRow {
 /// Reads a saved log: header, rows, headers again where it was appended to, messages in between.
 ///
 /// A log without header needs the names of its columns in `columns`. A log appended to by a query without time
-/// keeps its rows in order all the same.
+/// keeps its rows in order all the same. A last line that no line feed ends is a row only if its last value shows that
+/// it is whole, by its unit or as an absence.
 ///
 /// ```
 /// use driver_smi::protocol::csv::parse_log;
@@ -221,13 +233,15 @@ pub struct LogRow {
 pub fn parse_log(log: &[u8], columns: &[&str]) -> Log {
     let mut header = (!columns.is_empty()).then(|| Header::of_names(columns.iter().copied()));
     let mut parsed = Log::default();
-    for (number, line) in log.split(|byte| *byte == b'\n').enumerate() {
+    for (number, line) in log.split_inclusive(|byte| *byte == b'\n').enumerate() {
+        let ended = line.ends_with(b"\n");
         let line = line.trim_ascii();
         if line.is_empty() {
             continue;
         }
         let problem = match classify(&mut header, line) {
             Line::Header => None,
+            Line::Row(row) if !ended && !row.is_whole() => Some(RowError::CutOff.to_string()),
             Line::Row(row) => match log_row(row) {
                 Ok(row) => {
                     parsed.rows.push(row);

@@ -46,6 +46,9 @@ pub enum DmonError {
         /// Columns of the table.
         expected: usize,
     },
+    /// The log ends within it, or right behind it: its last value may have lost digits.
+    #[error("the log ends without ending this line, and its last value may be cut off")]
+    CutOff,
     /// Its GPU is no number.
     #[error("the GPU is no number")]
     Gpu,
@@ -149,13 +152,16 @@ impl<'a> Row<'a> {
 /// One row of a saved log: its time, the GPU's index, the columns that this crate knows.
 pub type LogRow = (Option<LocalTime>, u32, Vec<(Column, Cell)>);
 
-/// Reads a saved log: its rows, and the lines that could not be read by number from 1.
+/// Reads a saved log: its rows, and the lines that could not be read by number from 1. A last line that neither a line
+/// feed nor a space ends is no row.
 pub fn parse_log(log: &str) -> (Vec<LogRow>, Vec<(usize, String)>) {
     let mut header = None;
     let (mut rows, mut problems) = (Vec::new(), Vec::new());
-    for (number, line) in log.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+    let lines = log.split_inclusive('\n').enumerate();
+    for (number, line) in lines.filter(|(_, line)| !line.trim().is_empty()) {
         header = Header::parse(line).or(header);
         let outcome = match &header {
+            Some(_) if !line.ends_with(char::is_whitespace) => Err(DmonError::CutOff.to_string()),
             None => Err("no headings yet".to_owned()),
             Some(header) => {
                 header.row(line).and_then(|row| row.map(log_row).transpose()).map_err(|e| e.to_string())

@@ -1,7 +1,8 @@
 //! What `-q` prints, whole or in part (`-q -d POWER`), once or in a loop.
 
+use super::cell::is_whole;
 use super::report::Form;
-use super::{GpuReport, Malformed, Report, parse_log_time};
+use super::{Field, GpuReport, Malformed, Report, parse_log_time};
 
 /// Why a log cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -78,11 +79,20 @@ pub fn visit<E>(log: &str, mut visit: impl FnMut(usize, Entry<'_>) -> Result<(),
 ///
 /// # Errors
 ///
-/// - [`QueryError`] if a value makes no sense.
+/// - [`QueryError`] if a value makes no sense, or may be cut off: it stands at the end of the text, without unit and
+///   line feed.
 pub fn parse(log: &str) -> Result<Vec<Report>, QueryError> {
     let mut reports: Vec<Report> = Vec::new();
     let mut gpu: Option<GpuReport> = None;
+    let unended = if log.ends_with('\n') { 0 } else { log.lines().count() };
     visit(log, |line, entry| {
+        if let Entry::Value(path, text) = entry
+            && line == unended
+            && let Some(field) = Field::ALL.iter().find(|field| field.query_paths().contains(&path))
+            && !is_whole(field.kind(), text)
+        {
+            return Err(QueryError { line, path: path.to_owned(), malformed: Malformed(field.kind()) });
+        }
         match (entry, reports.last_mut()) {
             (Entry::Log, last) => {
                 if let (Some(report), Some(gpu)) = (last, gpu.take()) {

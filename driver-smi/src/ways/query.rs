@@ -56,9 +56,12 @@ impl QuerySource {
         let mut header = None;
         let mut there = vec![false; self.plan.targets.len()];
         let mut lost = there.clone();
-        for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        for line in text.split_inclusive('\n').filter(|line| !line.trim().is_empty()) {
+            let ended = line.ends_with('\n');
+            let line = line.trim();
             let nonsense = |error| SmiError::nonsense(error, line);
             match csv::classify(&mut header, line.as_bytes()) {
+                csv::Line::Row(_) if !ended => return Err(nonsense(csv::RowError::CutOff)),
                 csv::Line::Row(row) => {
                     let Some(gpu) = row.text(Field::Uuid).and_then(|uuid| self.plan.with_uuid(uuid)) else {
                         fault = fault.or_else(|| is_nameless(row).then_some(SmiError::Lost));
@@ -73,7 +76,10 @@ impl QuerySource {
             }
         }
         if there == lost {
-            return Err(fault.unwrap_or(SmiError::Lost));
+            // Nothing, and no word about it: the answer is cut off.
+            let cut_off = || SmiError::nonsense("no GPU in the answer", &text);
+            let nothing = || if there.contains(&true) { SmiError::Lost } else { cut_off() };
+            return Err(fault.unwrap_or_else(nothing));
         }
         // Those that are not in the answer of a process that met a lost GPU are the lost ones.
         for gpu in (0..there.len()).filter(|gpu| fault.is_some() && !there[*gpu]) {

@@ -1,7 +1,7 @@
 #!/bin/sh
 # A stand-in for nvidia-smi that misbehaves on command. `settings` beside it says how; the defaults are here.
 dir=$(dirname "$0")
-GPUS=1 KNOWN= HELP=1 SHUFFLE=0 WARN=0 LOST= LOST_AT=-1 END_AT=-1 END_CODE=0 END_TEXT= HANG_AT=-1 ENDLESS_AT=-1
+GPUS=1 KNOWN= HELP=1 WARN=0 LOST= LOST_AT=-1 END_AT=-1 END_CODE=0 END_TEXT= HANG_AT=-1 ENDLESS_AT=-1
 BAD_AT=-1 BAD_GPU=all CODE=0 TEXT= SECTION=gpu_power_readings POWER='average_power_draw instant_power_draw' VERSION=580.159.04
 ABSENT= NEW_GPU_AT=-1
 . "$dir/settings"
@@ -32,7 +32,7 @@ fi
 # The lines of one round; $1 is its number.
 round() {
     awk -v now="$(date '+%Y/%m/%d %H:%M:%S.%3N')" -v date="$(date '+%Y%m%d')" -v time="$(date '+%H:%M:%S')" \
-        -v query="$query" -v id="$id" -v gpus="$GPUS" -v known="$KNOWN" -v round="$1" -v shuffle="$SHUFFLE" \
+        -v query="$query" -v id="$id" -v gpus="$GPUS" -v known="$KNOWN" -v round="$1" \
         -v lost="$LOST" -v lost_at="$LOST_AT" -v bad_at="$BAD_AT" -v bad_gpu="$BAD_GPU" -v xml="$xml" -v dmon="$dmon" -v first="$2" \
         -v section="$SECTION" -v power="$POWER" -v version="$VERSION" -v absent="$ABSENT" -v new_at="$NEW_GPU_AT" '
     function uuid(gpu) { return sprintf("GPU-%08d-1111-2222-3333-444444444444", gpu) }
@@ -91,8 +91,7 @@ round() {
             print "#Date        Time         gpu    pwr  gtemp  mtemp     sm    mem   mclk   pclk     fb"
             print "#YYYYMMDD    HH:MM:SS     Idx      W      C      C      %      %    MHz    MHz     MB"
         }
-        for (turn = 0; turn < gpus; turn++) {
-            gpu = shuffle ? (turn + round) % gpus : turn
+        for (gpu = 0; gpu < gpus; gpu++) {
             if (!selected(gpu) && !xml) continue
             if (xml) {
                 printf "\t<gpu id=\"00000000:%02X:00.0\">\n\t\t<uuid>%s</uuid>\n", gpu + 1, uuid(gpu)
@@ -118,7 +117,7 @@ if [ -z "$loop" ] && { [ "$dmon" = 0 ] || [ "$once" = 1 ]; }; then
     [ -f "$dir/round" ] && echo $((number + 1)) >"$dir/round"
     [ "$WARN" = 1 ] && echo "WARNING: infoROM is corrupted at gpu 0000:01:00.0"
     [ "$number" = "$HANG_AT" ] && sleep 1000
-    if [ "$number" = "$END_AT" ]; then printf '%s\n' "$END_TEXT"; exit "$END_CODE"; fi
+    if [ "$number" = "$END_AT" ]; then printf '%s' "$END_TEXT"; exit "$END_CODE"; fi
     round "$number" 1
     exit
 fi
