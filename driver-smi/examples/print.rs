@@ -20,9 +20,8 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match print(&arguments, &mut io::stdout()) {
         Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        // Whoever read this has gone.
-        Err(_) => ExitCode::FAILURE,
+        // It was not to be had; or whoever read this has gone.
+        Ok(false) | Err(_) => ExitCode::FAILURE,
     }
 }
 

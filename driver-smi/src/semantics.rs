@@ -87,8 +87,9 @@ impl Platform {
         }
         match self.architecture? {
             Pascal | Volta => Some(Duration::from_millis(20)),
-            Maxwell | Turing | Ga100 | Ampere | Ada | Hopper => Some(Duration::from_millis(100)),
-            Kepler | Later => None,
+            Turing | Ga100 | Ampere | Ada | Hopper => Some(Duration::from_millis(100)),
+            // By board: 15 ms on a K40m, 31 on an M40, 100 on others.
+            Kepler | Maxwell | Later => None,
         }
     }
 }
@@ -135,8 +136,56 @@ mod tests {
                 "{capability:?} {driver:?}"
             );
         }
+        assert_eq!(averaging(Some("9.0"), Some("530.30.02"), Field::PowerDraw), Averaging::Unknown);
         assert_eq!(averaging(Some("8.9"), Some("580.1"), Field::PowerInstant), Averaging::Unknown);
         assert_eq!(averaging(Some("9.0"), Some("580.1"), Field::PowerInstant), Averaging::Instantaneous);
         assert_eq!(averaging(Some("9.0"), Some("580.1"), Field::ModulePowerAverage), Averaging::Unknown);
+    }
+    /// What was measured: capability, driver, field, update period and window in ms; 0 for a first-order filter.
+    const MEASURED: &[(&str, &str, Field, u64, u64)] = &[
+        ("9.0", "525.116", Field::PowerDraw, 100, 1_000),
+        ("9.0", "580.159.04", Field::PowerDraw, 100, 1_000),
+        ("9.0", "580.159.04", Field::PowerAverage, 100, 1_000),
+        ("9.0", "580.159.04", Field::PowerInstant, 100, 25),
+        ("8.9", "525.116", Field::PowerDraw, 100, 1_000),
+        ("8.9", "530.30", Field::PowerDraw, 100, 100),
+        ("8.9", "535.104", Field::PowerDraw, 100, 1_000),
+        ("8.9", "535.104", Field::PowerAverage, 100, 1_000),
+        ("8.9", "535.104", Field::PowerInstant, 100, 100),
+        ("8.6", "515.65", Field::PowerDraw, 100, 1_000),
+        ("8.6", "530.30", Field::PowerDraw, 100, 100),
+        ("8.6", "535.104", Field::PowerDraw, 100, 1_000),
+        ("8.6", "535.104", Field::PowerAverage, 100, 1_000),
+        ("8.6", "535.104", Field::PowerInstant, 100, 100),
+        ("8.0", "525.116", Field::PowerDraw, 100, 25),
+        ("8.0", "530.30", Field::PowerDraw, 100, 25),
+        ("8.0", "535.104", Field::PowerDraw, 100, 25),
+        ("8.0", "535.104", Field::PowerInstant, 100, 25),
+        ("7.5", "525.116", Field::PowerDraw, 100, 100),
+        ("7.5", "535.104", Field::PowerInstant, 100, 100),
+        ("7.0", "525.116", Field::PowerDraw, 20, 10),
+        ("6.0", "535.104", Field::PowerDraw, 20, 10),
+        ("6.1", "470.42.01", Field::PowerDraw, 20, 10),
+        ("5.2", "535.104", Field::PowerDraw, 101, 0),
+        ("5.2", "535.104", Field::PowerDraw, 31, 15),
+        ("3.7", "470.42.01", Field::PowerDraw, 100, 0),
+        ("3.5", "470.42.01", Field::PowerDraw, 15, 0),
+    ];
+
+    #[test]
+    fn nothing_is_said_that_a_measurement_contradicts() {
+        for (capability, driver, field, period_ms, window_ms) in MEASURED {
+            let platform = Platform::new(Some(capability), Some(driver));
+            let case = format!("{capability} {driver} {}", field.name());
+            match platform.averaging(*field).0 {
+                Averaging::Over(window) => assert_eq!(window, Duration::from_millis(*window_ms), "{case}"),
+                // Half of the time at most is looked at.
+                Averaging::Instantaneous => assert!((1..=period_ms / 2).contains(window_ms), "{case}"),
+                Averaging::Unknown => assert!(*window_ms == 0 || window_ms * 2 >= *period_ms - 1, "{case}"),
+            }
+            if let Some(period) = platform.update_period(*field) {
+                assert_eq!(period, Duration::from_millis(*period_ms), "{case}");
+            }
+        }
     }
 }

@@ -65,7 +65,13 @@ const NEW: &[(&str, &str)] = &[
     ("current_power_limit", "650.00 W"),
     ("requested_power_limit", "700.00 W"),
 ];
-const SUPERCHIP: &[(&str, &str)] = &[("average_power_draw", "612.00 W"), ("instant_power_draw", "580.25 W")];
+const SUPERCHIP: &[(&str, &str)] = &[
+    ("power_state", "P0"),
+    ("average_power_draw", "612.00 W"),
+    ("instant_power_draw", "580.25 W"),
+    ("current_power_limit", "900.00 W"),
+    ("requested_power_limit", "1000.00 W"),
+];
 const NO_MODULE: &[(&str, &str)] =
     &[("power_state", "P0"), ("power_draw", "N/A"), ("current_power_limit", "N/A")];
 
@@ -124,6 +130,8 @@ const GENERATIONS: &[Generation] = &[
             (Field::ModulePowerAverage, Power(612.0)),
             (Field::ModulePowerInstant, Power(580.25)),
             (Field::EnforcedLimit, Milliwatts(650_000)),
+            (Field::ModuleLimit, Milliwatts(1_000_000)),
+            (Field::ModuleEnforcedLimit, Milliwatts(900_000)),
         ],
     },
     Generation {
