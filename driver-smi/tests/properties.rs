@@ -122,6 +122,17 @@ fn mutate(bytes: &mut Vec<u8>, mutation: &Mutation) {
     }
 }
 
+#[test]
+fn a_dmon_line_without_its_end_is_no_row() {
+    let table = "#gpu    pwr     fb\n    0    112    512 \n    1    113    512 \n";
+    assert_eq!(dmon::parse_log(table).0.len(), 2);
+    assert_eq!(dmon::parse_log(table.trim_end_matches('\n')).0.len(), 2, "its space shows that it is whole");
+    for lost in 2..6 {
+        let (rows, problems) = dmon::parse_log(&table[..table.len() - lost]);
+        assert_eq!((rows.len(), problems.len()), (1, 1), "{lost} bytes lost");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
