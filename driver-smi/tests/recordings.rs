@@ -184,6 +184,7 @@ fn failures_are_understood() {
     assert_eq!(message::unknown_field(&recorded("err_field.txt")), Some("power.drow"));
     assert_eq!(message::unknown_field(&recorded("err_index.txt")), None);
     assert_eq!(message::first_line(&recorded("err_index.txt")), Some("No devices were found"));
+    assert!(matches!(xml::parse("<?xml version=\"1.0\" ?><>78.45 W</>"), Err(xml::XmlError::Syntax { .. })));
     for file in ["err_field.txt", "err_index.txt"] {
         assert!(xml::parse(&recorded(file)).is_err());
         assert_eq!(query::parse(&recorded(file)), Ok(Vec::new()));

@@ -12,7 +12,8 @@ fuzz_target!(|data: &[u8]| {
         reports.iter().for_each(smi_checks::report);
     }
     let _ = xml::visit::<xml::XmlError>(&text, |path, text| {
-        assert!(!path.is_empty() && text.trim() == text);
+        assert!(!path.is_empty(), "{text:?}");
+        assert_eq!(text.trim(), text, "{path}");
         Ok(())
     });
 });

@@ -64,6 +64,9 @@ pub fn visit<E: From<XmlError>>(
                 if starts.len() >= DEEPEST {
                     return Err(XmlError::TooDeep.into());
                 }
+                if element.name().as_ref().is_empty() {
+                    return Err(syntax(reader.buffer_position(), &"an element without a name").into());
+                }
                 text.clear();
                 starts.push(path.len());
                 if !path.is_empty() {
