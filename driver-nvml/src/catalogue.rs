@@ -5,8 +5,9 @@
 use power_core::{Channel, ChannelId, Quantity, Scope};
 
 use crate::architecture::{Architecture, Figure, meaning};
+use crate::buffers::FieldBatch;
 use crate::error::Failure;
-use crate::port::{ClockOf, FieldBatch, Gpu};
+use crate::port::{ClockOf, Gpu};
 
 /// One transaction with the GPU.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,22 +121,28 @@ impl Gauge {
     }
 }
 
-/// Says of each power channel which other contains it: memory the board, the board the module.
+/// Says of each power channel which other contains it, so that a sum over channels without a whole counts once: memory
+/// is part of the board, the board of the module.
 ///
-/// NVML's power usage includes memory, and the scope "module" is the whole module. Figures of one scope are not
-/// parts of each other.
+/// NVML's power usage includes memory, and the scope "module" is the whole module. Two figures of one scope are views
+/// of one rail: the first stands for it, and the others are part of the first.
 pub(crate) fn nest(channels: &mut [Channel]) {
     let first = |channels: &[Channel], scope: &Scope| {
         let of_scope = |channel: &Channel| channel.scope == *scope && channel.quantity.has_energy();
         channels.iter().position(of_scope).and_then(|at| u16::try_from(at).ok()).map(ChannelId)
     };
-    let (board, module) = (first(channels, &Scope::Board), first(channels, &Scope::Module));
-    for channel in channels.iter_mut().filter(|channel| channel.quantity.has_energy()) {
-        channel.part_of = match channel.scope {
-            Scope::Dram => board.or(module),
-            Scope::Board => module,
-            _ => None,
+    let views = [Scope::Dram, Scope::Board, Scope::Module].map(|scope| first(channels, &scope));
+    let [_, board, module] = views;
+    for (id, channel) in (0..).map(ChannelId).zip(channels) {
+        let (of_rail, around) = match channel.scope {
+            Scope::Dram => (views[0], board.or(module)),
+            Scope::Board => (board, module),
+            Scope::Module => (module, None),
+            _ => continue,
         };
+        if channel.quantity.has_energy() {
+            channel.part_of = if of_rail == Some(id) { around } else { of_rail };
+        }
     }
 }
 

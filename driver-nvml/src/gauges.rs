@@ -11,12 +11,13 @@ use power_core::{
 
 use crate::alias::Looks;
 use crate::architecture::meaning;
+use crate::buffers::FieldBatch;
 use crate::catalogue::{Call, GAUGES, Gauge, nest, probe};
 use crate::config::{Class, Config};
 use crate::cost;
 use crate::details::Identity;
 use crate::error::{Failure, Gone};
-use crate::port::{FieldBatch, Gpu, Number};
+use crate::port::{Gpu, Number};
 
 const CANNOT_READ: &str = "cannot read the GPU's gauges";
 

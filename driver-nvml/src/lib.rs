@@ -2,6 +2,7 @@
 
 mod alias;
 mod architecture;
+mod buffers;
 mod catalogue;
 mod clock_domain;
 mod config;

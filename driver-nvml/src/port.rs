@@ -11,8 +11,7 @@ use nvml_wrapper::enum_wrappers::device::{Clock, PerformanceState, TemperatureSe
 use nvml_wrapper::error::NvmlError;
 use nvml_wrapper::{Device, Nvml};
 use nvml_wrapper_sys::bindings::{
-    nvmlFieldValue_t, nvmlReturn_t, nvmlSample_t, nvmlValue_t,
-    nvmlValueType_enum_NVML_VALUE_TYPE_DOUBLE as DOUBLE,
+    NvmlLib, nvmlDevice_t, nvmlReturn_t, nvmlValue_t, nvmlValueType_enum_NVML_VALUE_TYPE_DOUBLE as DOUBLE,
     nvmlValueType_enum_NVML_VALUE_TYPE_SIGNED_INT as SIGNED_INT,
     nvmlValueType_enum_NVML_VALUE_TYPE_SIGNED_LONG_LONG as SIGNED_LONG_LONG,
     nvmlValueType_enum_NVML_VALUE_TYPE_UNSIGNED_INT as UNSIGNED_INT,
@@ -22,6 +21,7 @@ use nvml_wrapper_sys::bindings::{
 };
 use power_core::Watts;
 
+use crate::buffers::{FieldBatch, SampleBuffer};
 use crate::error::Failure;
 use crate::library::Session;
 
@@ -81,21 +81,35 @@ impl NvmlGpu {
     pub(crate) const fn new(device: Device<'static>, session: Session) -> Self {
         Self { device, _session: session }
     }
+
+    fn functions(&self) -> &'static NvmlLib {
+        self.device.nvml().lib()
+    }
+
+    /// A function that writes one number, if this library has it.
+    #[inline]
+    fn number<T: Default, E>(&self, function: Result<&Getter<T>, E>) -> Result<T, Failure> {
+        let Ok(function) = function else { return Err(Failure::MissingFunction) };
+        let mut number = T::default();
+        // SAFETY: the handle is valid while the session is held, and `number` outlives the call.
+        check(unsafe { function(self.device.handle(), &raw mut number) })?;
+        Ok(number)
+    }
 }
+
+/// A function of NVML that writes one number of a device.
+type Getter<T> = unsafe extern "C" fn(nvmlDevice_t, *mut T) -> nvmlReturn_t;
 
 impl Gpu for NvmlGpu {
     fn power_mw(&self) -> Result<u32, Failure> {
-        Ok(self.device.power_usage()?)
+        self.number(self.functions().nvmlDeviceGetPowerUsage.as_ref())
     }
 
     fn fields(&self, batch: &mut FieldBatch) -> Result<(), Failure> {
-        let call = self.device.nvml().lib().nvmlDeviceGetFieldValues.as_ref();
+        let call = self.functions().nvmlDeviceGetFieldValues.as_ref();
         let call = call.map_err(|_| Failure::MissingFunction)?;
         let count = i32::try_from(batch.raw.len()).map_err(|_| Failure::Nonsense)?;
-        for value in &mut batch.raw {
-            // A library that fills in nothing must not pass for one that succeeds.
-            value.nvmlReturn = NO_ANSWER;
-        }
+        batch.clear();
         // SAFETY: the handle is valid while the session is held, and `raw` holds `count` initialised values that
         // nobody else refers to.
         check(unsafe { call(self.device.handle(), count, batch.raw.as_mut_ptr()) })
@@ -122,17 +136,12 @@ impl Gpu for NvmlGpu {
     }
 
     fn enforced_limit_mw(&self) -> Result<u32, Failure> {
-        Ok(self.device.enforced_power_limit()?)
+        self.number(self.functions().nvmlDeviceGetEnforcedPowerLimit.as_ref())
     }
 
     fn event_reasons(&self) -> Result<u64, Failure> {
         // nvml-wrapper cuts off the bits that it does not know.
-        let call = self.device.nvml().lib().nvmlDeviceGetCurrentClocksThrottleReasons.as_ref();
-        let call = call.map_err(|_| Failure::MissingFunction)?;
-        let mut reasons = 0;
-        // SAFETY: the handle is valid while the session is held, and `reasons` outlives the call.
-        check(unsafe { call(self.device.handle(), &raw mut reasons) })?;
-        Ok(reasons)
+        self.number(self.functions().nvmlDeviceGetCurrentClocksThrottleReasons.as_ref())
     }
 
     fn performance_state(&self) -> Result<u32, Failure> {
@@ -143,11 +152,11 @@ impl Gpu for NvmlGpu {
     }
 
     fn energy_mj(&self) -> Result<u64, Failure> {
-        Ok(self.device.total_energy_consumption()?)
+        self.number(self.functions().nvmlDeviceGetTotalEnergyConsumption.as_ref())
     }
 
     fn ring_depth(&self, ring: Ring) -> Result<usize, Failure> {
-        let call = self.device.nvml().lib().nvmlDeviceGetSamples.as_ref();
+        let call = self.functions().nvmlDeviceGetSamples.as_ref();
         let call = call.map_err(|_| Failure::MissingFunction)?;
         let (mut value_type, mut count) = (0, 0);
         // SAFETY: the handle is valid while the session is held; a null buffer asks for the count alone.
@@ -162,7 +171,7 @@ impl Gpu for NvmlGpu {
     }
 
     fn samples(&self, ring: Ring, since_us: u64, buffer: &mut SampleBuffer) -> Result<(), Failure> {
-        let call = self.device.nvml().lib().nvmlDeviceGetSamples.as_ref();
+        let call = self.functions().nvmlDeviceGetSamples.as_ref();
         let call = call.map_err(|_| Failure::MissingFunction)?;
         buffer.used = 0;
         let room = u32::try_from(buffer.raw.len()).map_err(|_| Failure::Nonsense)?;
@@ -205,10 +214,9 @@ pub(crate) fn shutdown(nvml: &Nvml) {
     }
 }
 
-/// No code of NVML: what stands in a field value that was not filled in.
-const NO_ANSWER: u32 = 0xffff_fff0;
-
-fn check(code: nvmlReturn_t) -> Result<(), Failure> {
+/// A return code of NVML as a result.
+#[inline]
+pub(crate) fn check(code: nvmlReturn_t) -> Result<(), Failure> {
     if code == 0 { Ok(()) } else { Err(Failure::from_code(code)) }
 }
 
@@ -238,7 +246,8 @@ impl Number {
         all(unix, target_pointer_width = "64"),
         expect(clippy::useless_conversion, reason = "C's long is narrower on other targets")
     )]
-    fn of(value_type: nvmlValueType_t, value: nvmlValue_t) -> Option<Self> {
+    #[inline]
+    pub(crate) fn of(value_type: nvmlValueType_t, value: nvmlValue_t) -> Option<Self> {
         // SAFETY: every bit pattern is valid for every member, and the union is initialised as a whole.
         unsafe {
             Some(match value_type {
@@ -255,6 +264,7 @@ impl Number {
     }
 
     /// Power from a number in milliwatts; negative, infinite or absurd numbers are none.
+    #[inline]
     pub(crate) fn milliwatts(self) -> Result<Watts, Failure> {
         let whole = match self {
             Self::Unsigned(milliwatts) => u32::try_from(milliwatts),
@@ -265,126 +275,5 @@ impl Number {
             Self::Float(_) => return Err(Failure::Nonsense),
         };
         whole.map(Watts::from_milliwatts).map_err(|_| Failure::Nonsense)
-    }
-}
-
-/// Fields with their scopes, and the answers of the last call.
-pub(crate) struct FieldBatch {
-    raw: Vec<nvmlFieldValue_t>,
-}
-
-impl FieldBatch {
-    /// A batch of (field id, scope id).
-    pub(crate) fn new(fields: impl IntoIterator<Item = (u32, u32)>) -> Self {
-        let blank = |(field_id, scope_id)| nvmlFieldValue_t {
-            fieldId: field_id,
-            scopeId: scope_id,
-            timestamp: 0,
-            latencyUsec: 0,
-            valueType: 0,
-            nvmlReturn: NO_ANSWER,
-            value: nvmlValue_t { ullVal: 0 },
-        };
-        Self { raw: fields.into_iter().map(blank).collect() }
-    }
-
-    /// The answer at this position. By position, since newer drivers may renumber ids in answers.
-    pub(crate) fn answer(&self, position: usize) -> Result<Number, Failure> {
-        let value = self.raw.get(position).ok_or(Failure::Nonsense)?;
-        check(value.nvmlReturn)?;
-        Number::of(value.valueType, value.value).ok_or(Failure::Nonsense)
-    }
-
-    /// Fields and scopes in order, for a GPU made of software.
-    #[cfg(test)]
-    pub(crate) fn requests(&self) -> impl Iterator<Item = (u32, u32)> {
-        self.raw.iter().map(|value| (value.fieldId, value.scopeId))
-    }
-
-    /// Answers as a library does.
-    #[cfg(test)]
-    pub(crate) fn fill(&mut self, position: usize, answer: Result<u32, u32>) {
-        let value = &mut self.raw[position];
-        value.nvmlReturn = answer.err().unwrap_or(0);
-        value.valueType = UNSIGNED_INT;
-        value.value = nvmlValue_t { uiVal: answer.unwrap_or(0) };
-    }
-}
-
-impl fmt::Debug for FieldBatch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.raw.iter().map(|value| (value.fieldId, value.scopeId))).finish()
-    }
-}
-
-/// Room for the samples of one fetch, in the order of their stamps.
-pub(crate) struct SampleBuffer {
-    raw: Vec<nvmlSample_t>,
-    used: usize,
-    value_type: nvmlValueType_t,
-}
-
-impl SampleBuffer {
-    /// Room for this many samples.
-    pub(crate) fn new(room: usize) -> Self {
-        Self { raw: vec![EMPTY; room], used: 0, value_type: 0 }
-    }
-
-    /// Number of samples that there is room for.
-    pub(crate) fn room(&self) -> usize {
-        self.raw.len()
-    }
-
-    /// Twice the room, for a ring that turns out deeper than it said.
-    pub(crate) fn grow(&mut self) {
-        self.raw.resize(self.raw.len().max(1) * 2, EMPTY);
-    }
-
-    /// Stamps in microseconds, ascending.
-    pub(crate) fn stamps_us(&self) -> impl DoubleEndedIterator<Item = u64> + ExactSizeIterator + Clone {
-        self.raw[..self.used].iter().map(|sample| sample.timeStamp)
-    }
-
-    /// Stamp and value at this position.
-    pub(crate) fn sample(&self, position: usize) -> Option<(u64, Result<Number, Failure>)> {
-        let sample = self.raw[..self.used].get(position)?;
-        Some((sample.timeStamp, Number::of(self.value_type, sample.sampleValue).ok_or(Failure::Nonsense)))
-    }
-
-    /// Sorts by stamp and drops empty slots, which have none.
-    fn tidy(&mut self) {
-        let samples = &mut self.raw[..self.used];
-        if !samples.is_sorted_by_key(|sample| sample.timeStamp) {
-            samples.sort_unstable_by_key(|sample| sample.timeStamp);
-        }
-        let empty = samples.partition_point(|sample| sample.timeStamp == 0);
-        samples.rotate_left(empty);
-        self.used -= empty;
-    }
-
-    /// Fills in samples of (stamp, milliwatts) as a library does.
-    #[cfg(test)]
-    pub(crate) fn fill(&mut self, samples: &[(u64, u32)]) -> Result<(), Failure> {
-        if samples.len() > self.raw.len() {
-            return Err(Failure::InsufficientSize);
-        }
-        for (slot, &(stamp, milliwatts)) in self.raw.iter_mut().zip(samples) {
-            *slot = nvmlSample_t { timeStamp: stamp, sampleValue: nvmlValue_t { uiVal: milliwatts } };
-        }
-        self.value_type = UNSIGNED_INT;
-        self.used = samples.len();
-        self.tidy();
-        Ok(())
-    }
-}
-
-const EMPTY: nvmlSample_t = nvmlSample_t { timeStamp: 0, sampleValue: nvmlValue_t { ullVal: 0 } };
-
-impl fmt::Debug for SampleBuffer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SampleBuffer")
-            .field("room", &self.raw.len())
-            .field("used", &self.used)
-            .finish_non_exhaustive()
     }
 }

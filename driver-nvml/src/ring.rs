@@ -10,6 +10,7 @@ use power_core::{
 };
 
 use crate::architecture::{Figure, meaning};
+use crate::buffers::SampleBuffer;
 use crate::clock_domain::{Observation, Verdict, detect};
 use crate::config::{Class, Config};
 use crate::cost;
@@ -17,7 +18,7 @@ use crate::cursor::Cursor;
 use crate::details::Identity;
 use crate::error::{Failure, Gone};
 use crate::library::Note;
-use crate::port::{Gpu, Number, Ring, SampleBuffer};
+use crate::port::{Gpu, Number, Ring};
 
 /// The rings by channel.
 pub(crate) const RINGS: [(&str, Ring, Scope); 2] =
@@ -53,6 +54,8 @@ struct Open {
     id: ChannelId,
     ring: Ring,
     cursor: Cursor,
+    /// What the next sample is to be flagged with.
+    pending: Flags,
     buffer: SampleBuffer,
 }
 
@@ -126,7 +129,8 @@ impl Stream {
         let open = |(id, (_, ring, _, look)): (ChannelId, (_, Ring, _, Look))| Open {
             id,
             ring,
-            cursor: Cursor::behind(look.newest_us),
+            cursor: look.cursor,
+            pending: Flags::NONE,
             buffer: look.buffer,
         };
         let rings = (0..).map(ChannelId).zip(found).map(open).collect();
@@ -137,8 +141,9 @@ impl Stream {
 /// What a first look at a ring showed.
 struct Look {
     buffer: SampleBuffer,
+    /// Stands behind what was seen.
+    cursor: Cursor,
     depth: usize,
-    newest_us: Option<u64>,
     /// Median distance of the samples.
     spacing_us: Option<u64>,
     verdict: Verdict,
@@ -192,7 +197,8 @@ fn look(gpu: &dyn Gpu, ring: Ring, clock_is_known: bool) -> Result<Look, Failure
         let mut room = SampleBuffer::new((2 * depth).max(LEAST_ROOM));
         cost::median(|| fetch(gpu, ring, newest_us.map_or(0, |newest| newest - 1), &mut room))
     };
-    Ok(Look { buffer, depth, newest_us, spacing_us, verdict, cost })
+    let cursor = Cursor::behind(&buffer.samples());
+    Ok(Look { buffer, cursor, depth, spacing_us, verdict, cost })
 }
 
 /// One fetch; a ring that is deeper than it said gets more room, once and for all.
@@ -233,23 +239,24 @@ impl PowerSource for Stream {
 impl Open {
     fn read(&mut self, gpu: &dyn Gpu, recorder: &mut Recorder<'_>) -> Result<(), Failure> {
         let mut stamp = self.fetch(gpu, self.cursor.since_us(), recorder)?;
-        let intake = if self.buffer.stamps_us().len() == 0 && self.cursor.expects_some() {
-            // Not even the last sample came.
-            stamp = self.fetch(gpu, 0, recorder)?;
-            self.cursor.take_all(&self.buffer.stamps_us())
+        let taken = self.cursor.take(&self.buffer.samples());
+        let intake = if let Some(intake) = taken {
+            intake
         } else {
-            self.cursor.take(&self.buffer.stamps_us())
+            stamp = self.fetch(gpu, 0, recorder)?;
+            self.cursor.take_all(&self.buffer.samples())
         };
+        if intake.lost {
+            self.pending = Flags::OVERRUN;
+        }
         let mut failed = Ok(());
-        let mut flags = if intake.lost { Flags::OVERRUN } else { Flags::NONE };
-        for position in intake.first..self.buffer.stamps_us().len() {
-            let Some((stamp_us, number)) = self.buffer.sample(position) else { break };
-            let time =
-                i64::try_from(stamp_us).ok().and_then(DeviceTime::from_micros).ok_or(Failure::Nonsense);
-            match (number.and_then(Number::milliwatts), time) {
+        for sample in self.buffer.samples().skip(intake.first) {
+            let micros = i64::try_from(sample.stamp_us).ok();
+            let time = micros.and_then(DeviceTime::from_micros).ok_or(Failure::Nonsense);
+            match (sample.value.and_then(Number::milliwatts), time) {
                 (Ok(watts), Ok(time)) => {
+                    let flags = std::mem::replace(&mut self.pending, Flags::NONE);
                     recorder.push(Reading::new(self.id, watts, stamp).at_device(time).flagged(flags));
-                    flags = Flags::NONE;
                 }
                 (Err(failure), _) | (_, Err(failure)) => failed = Err(failure),
             }

@@ -148,8 +148,23 @@ fn scopes_nest_so_that_sums_count_once() {
         )
     };
     assert_eq!(whole("power.draw"), (Scope::Board, Some(Scope::Module)));
-    assert_eq!(whole("memory.power.draw.instant"), (Scope::Dram, Some(Scope::Board)));
+    assert_eq!(whole("memory.power.draw.average"), (Scope::Dram, Some(Scope::Board)));
     assert_eq!(whole("module.power.draw.average"), (Scope::Module, None));
+    // Of several views of one rail, all but the first are in the first.
+    for (view, first) in [
+        ("power.draw.average", "power.draw"),
+        ("power.draw.instant", "power.draw"),
+        ("memory.power.draw.instant", "memory.power.draw.average"),
+        ("module.power.draw.instant", "module.power.draw.average"),
+    ] {
+        let channel = descriptor.channel(descriptor.find(view).unwrap()).unwrap();
+        assert_eq!(channel.part_of, descriptor.find(first), "{view}");
+    }
+    let summed = descriptor
+        .channels
+        .iter()
+        .filter(|channel| channel.quantity.has_energy() && channel.part_of.is_none());
+    assert_eq!(summed.map(|channel| &*channel.name).collect::<Vec<_>>(), ["module.power.draw.average"]);
 }
 
 /// Numbers of the samples that were handed on, and how many were flagged.
@@ -182,13 +197,31 @@ fn the_ring_is_gapless_while_fetched_in_time_and_says_so_when_not() {
 }
 
 #[test]
-fn a_ring_whose_clock_is_set_back_goes_on_with_a_flag() {
+fn a_ring_whose_clock_is_set_back_goes_on_without_a_gap() {
+    let gpu = TestGpu::default();
+    let (mut source, _) = stream_of(&gpu, None).unwrap();
+    let (before, _) = follow(&mut source, 5, Duration::from_millis(3));
+    gpu.script().ring.as_mut().unwrap().shift_ns = -60_000_000_000;
+    let (after, overruns) = follow(&mut source, 3, Duration::from_millis(3));
+    assert_eq!(overruns, 0);
+    // One number a millisecond, and the clock lacks 60 s.
+    let numbers: Vec<_> = before.iter().copied().chain(after.iter().map(|number| number + 60_000)).collect();
+    assert!(after.len() > 5 && numbers.windows(2).all(|pair| pair[1] == pair[0] + 1), "{numbers:?}");
+}
+
+#[test]
+fn a_ring_that_starts_anew_with_an_older_clock_goes_on_with_a_flag() {
     let gpu = TestGpu::default();
     let (mut source, _) = stream_of(&gpu, None).unwrap();
     follow(&mut source, 2, Duration::from_millis(3));
-    gpu.script().ring.as_mut().unwrap().shift_ns = -60_000_000_000;
+    {
+        let mut script = gpu.script();
+        let ring = script.ring.as_mut().unwrap();
+        // Other samples than before, and other values.
+        (ring.shift_ns, ring.spacing_ns, ring.depth) = (-60_000_000_000, 1_100_000, 300);
+    }
     let (numbers, overruns) = follow(&mut source, 1, Duration::from_millis(3));
-    assert_eq!((numbers.len(), overruns), (usize::try_from(DEPTH).unwrap(), 1));
+    assert_eq!((numbers.len(), overruns), (300, 1));
     let (numbers, overruns) = follow(&mut source, 3, Duration::from_millis(3));
     assert!(numbers.len() > 5 && overruns == 0);
 }

@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use power_core::{Anchor, SystemClock};
 
+use crate::buffers::{FieldBatch, SampleBuffer};
 use crate::error::Failure;
-use crate::port::{ClockOf, FieldBatch, Gpu, Ring, SampleBuffer};
+use crate::port::{ClockOf, Gpu, Ring};
 
 /// Samples that a ring of the default holds, one a millisecond: more than a busy machine delays a test by.
 pub(crate) const DEPTH: i64 = 500;

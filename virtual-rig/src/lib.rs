@@ -9,7 +9,7 @@ mod rig;
 mod smi;
 
 pub use description::{
-    Calls, Description, Fault, FaultKind, GpuDescription, Load, SensorDescription, Smi, Stamps,
+    Calls, Description, Fault, FaultKind, GpuDescription, Load, Restamp, SensorDescription, Smi, Stamps,
 };
 pub use error::{Error, Result};
 pub use node::{RIG_VARIABLE, Truth};

@@ -163,6 +163,7 @@ fn compare(raw_ns: &mut [f64], read_ns: &mut [f64], allocations: u64) -> Value {
         "raw_ns": raw,
         "read_ns": read,
         "ratio": read / raw,
+        "beyond_raw_ns": read - raw,
         "raw_p99_ns": raw_ns[(raw_ns.len() - 1) * 99 / 100],
         "read_p99_ns": read_ns[(read_ns.len() - 1) * 99 / 100],
         "allocations": allocations,

@@ -7,6 +7,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program's result and progress")]
 
 mod cost;
+mod overlap;
 mod raw;
 mod ring;
 
@@ -105,6 +106,8 @@ fn targets(costs: &Value, ring: &Value) -> Value {
         "no_allocations": allocations.iter().all(|count| *count == Some(0)),
         "none_lost": none("lost"),
         "none_doubled": none("doubled"),
+        "none_unseen_or_differing": none("unseen_by_overlapping_reader").zip(none("differing_values")).map(|(a, b)| a && b),
+        "none_flagged_overrun": none("flagged_overrun"),
         "none_stamped_after_end_of_fetch": none("stamped_after_end_of_fetch"),
         "energy_within_0_5_percent": ring["energy"]["windows"].as_array().filter(|windows| !windows.is_empty()).map(|windows| {
             windows.iter().all(|window| {

@@ -2,7 +2,6 @@
 
 #![expect(unsafe_code, reason = "the comparison is with the C calls themselves")]
 
-use std::collections::BTreeMap;
 use std::ffi::OsStr;
 
 use nvml_wrapper::{Device, Nvml};
@@ -77,13 +76,14 @@ impl Raw {
         if code == 0 { usize::try_from(count).unwrap_or(0) } else { 0 }
     }
 
-    /// Adds all that the ring holds to what was seen before, as (stamp in us, power in mW).
-    pub(crate) fn collect(&self, room: &mut [nvmlSample_t], seen: &mut BTreeMap<u64, u32>) {
+    /// All that the ring holds, as (stamp in us, power in mW), in the order of the stamps.
+    pub(crate) fn ring(&self, room: &mut [nvmlSample_t]) -> Vec<(u64, u32)> {
         let count = self.samples(0, room);
-        for sample in &room[..count] {
-            // SAFETY: power samples are unsigned integers, and every bit pattern is one.
-            seen.insert(sample.timeStamp, unsafe { sample.sampleValue.uiVal });
-        }
+        // SAFETY: power samples are unsigned integers, and every bit pattern is one.
+        let sample = |raw: &nvmlSample_t| (raw.timeStamp, unsafe { raw.sampleValue.uiVal });
+        let mut held: Vec<_> = room[..count].iter().filter(|raw| raw.timeStamp != 0).map(sample).collect();
+        held.sort_unstable();
+        held
     }
 }
 

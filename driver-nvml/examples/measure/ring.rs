@@ -1,6 +1,5 @@
 //! Proof that the ring is followed without loss, and that the energy counter agrees with its integral.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -9,6 +8,7 @@ use driver_nvml::DRIVER;
 use power_core::{Anchor, ClockDomain, Driver, Flags, Options, Recorder, Result, SystemClock};
 use serde_json::{Value, json};
 
+use crate::overlap::{Overlap, Seen};
 use crate::raw::{self, Raw};
 
 /// How often the second reader fetches the whole ring: many times while a sample is in it.
@@ -46,12 +46,12 @@ pub(crate) fn run(
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
         let overlapping = scope.spawn(|| {
-            let (mut room, mut seen) = (raw::room(), BTreeMap::new());
+            let (mut room, mut seen) = (raw::room(), Overlap::default());
             while !stop.load(Ordering::Relaxed) {
-                raw.collect(&mut room, &mut seen);
+                seen.take(&raw.ring(&mut room));
                 thread::sleep(OVERLAP);
             }
-            raw.collect(&mut room, &mut seen);
+            seen.take(&raw.ring(&mut room));
             seen
         });
         let window = WINDOW.min(length.saturating_sub(Duration::from_secs(4))).max(Duration::from_secs(1));
@@ -61,10 +61,10 @@ pub(crate) fn run(
         };
         let outcome = follow(gpu, options, length, every);
         stop.store(true, Ordering::Relaxed);
-        let seen = overlapping.join().unwrap_or_default();
+        let mut seen = overlapping.join().unwrap_or_default();
         let steps = counter.join().unwrap_or_default();
         let (samples, clock, fetches) = outcome?;
-        let mut result = compare(&samples, &seen);
+        let mut result = compare(&samples, &mut seen);
         result["clock"] = json!(clock);
         result["fetches"] = json!(fetches);
         result["energy"] = energy(&samples, &steps);
@@ -120,20 +120,12 @@ fn milliwatts(watts: f64) -> u32 {
 }
 
 /// Compares what the source handed on with what the second reader saw, between the source's first and last sample.
-fn compare(samples: &[Sample], seen: &BTreeMap<u64, u32>) -> Value {
+fn compare(samples: &[Sample], seen: &mut Overlap) -> Value {
     let (Some(first), Some(last)) = (samples.first(), samples.last()) else {
         return json!({ "samples": 0 });
     };
-    let mut handed = BTreeMap::new();
-    let mut doubled = 0;
-    for sample in samples {
-        doubled += usize::from(handed.insert(sample.stamp_us, sample.milliwatts).is_some());
-    }
-    let lost =
-        seen.range(first.stamp_us..=last.stamp_us).filter(|(stamp, _)| !handed.contains_key(stamp)).count();
-    let unseen = handed.keys().filter(|stamp| !seen.contains_key(stamp)).count();
-    let differing =
-        handed.iter().filter(|(stamp, value)| seen.get(stamp).is_some_and(|other| other != *value)).count();
+    let agreement = seen.compare(samples.iter().map(|sample| (sample.stamp_us, sample.milliwatts)));
+    let moved = seen.samples().iter().map(Seen::moved_us);
     let mut spacings: Vec<u64> =
         samples.windows(2).map(|pair| pair[1].stamp_us.abs_diff(pair[0].stamp_us)).collect();
     spacings.sort_unstable();
@@ -149,11 +141,13 @@ fn compare(samples: &[Sample], seen: &BTreeMap<u64, u32>) -> Value {
         |percent: usize| newest_ages.get((newest_ages.len().saturating_sub(1)) * percent / 100).copied();
     json!({
         "samples": samples.len(),
-        "seen_by_overlapping_reader": seen.len(),
-        "lost": lost,
-        "doubled": doubled,
-        "unseen_by_overlapping_reader": unseen,
-        "differing_values": differing,
+        "seen_by_overlapping_reader": seen.samples().len(),
+        "lost": agreement.lost,
+        "doubled": agreement.doubled,
+        "unseen_by_overlapping_reader": agreement.unseen,
+        "differing_values": agreement.differing,
+        "stamped_anew": moved.clone().filter(|moved| *moved > 0).count(),
+        "stamps_moved_by_at_most_us": moved.max(),
         "out_of_order": samples.windows(2).filter(|pair| pair[1].stamp_us < pair[0].stamp_us).count(),
         "flagged_overrun": samples.iter().filter(|sample| sample.flagged).count(),
         "stamped_after_end_of_fetch": samples.iter().filter(|sample| sample.age_ns < 0).count(),

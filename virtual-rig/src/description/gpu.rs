@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Load, Model, SensorDescription};
+use super::{Load, Model, Restamp, SensorDescription};
 use crate::{Error, Result};
 
 /// What differs in one GPU from what the node says of all; what is absent does not.
@@ -46,6 +46,9 @@ pub struct GpuDescription {
     /// The ring of power samples.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ring: Option<SensorDescription>,
+    /// How the stamps of its rings move; where absent, as an H200's on Hopper, and not at all on others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub restamp: Option<Restamp>,
     /// The energy counter; of a sensor's properties it has period, delay and gain.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub counter: Option<SensorDescription>,
@@ -76,7 +79,17 @@ impl GpuDescription {
         self
     }
 
+    /// Sets how the stamps of its rings move.
+    #[must_use]
+    pub fn with_restamp(mut self, restamp: Restamp) -> Self {
+        self.restamp = Some(restamp);
+        self
+    }
+
     pub(crate) fn check(&self) -> Result<()> {
+        if let Some(restamp) = &self.restamp {
+            restamp.check()?;
+        }
         if let Some(model) = &self.model {
             Model::find(model)?;
         }

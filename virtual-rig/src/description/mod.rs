@@ -5,6 +5,7 @@ mod fault;
 mod gpu;
 mod load;
 mod model;
+mod restamp;
 mod sensor;
 
 use std::path::{Path, PathBuf};
@@ -16,6 +17,7 @@ pub use fault::{Fault, FaultKind};
 pub use gpu::GpuDescription;
 pub use load::Load;
 pub(crate) use model::{Model, Sensor};
+pub use restamp::Restamp;
 pub use sensor::SensorDescription;
 
 use crate::{Error, Result};

@@ -6,7 +6,7 @@ use power_core::Joules;
 use power_testkit::{CounterModel, Fault, Filter, Segments, SensorModel, Signal};
 
 use super::truth::Truth;
-use crate::description::{Description, GpuDescription, Model, Sensor, SensorDescription};
+use crate::description::{Description, GpuDescription, Model, Restamp, Sensor, SensorDescription};
 use crate::num::{float, mix, nanos_of_ms, rounded, whole};
 use crate::{Load, Result};
 
@@ -40,6 +40,7 @@ pub(crate) struct Gpu {
     pub(crate) limit_w: f64,
     pub(crate) mig: Vec<String>,
     pub(crate) truth: Truth,
+    pub(crate) restamp: Restamp,
     idle_w: f64,
     busy_w: f64,
     seed: u64,
@@ -92,6 +93,11 @@ impl Gpu {
             pci_bus: described.pci_bus.unwrap_or(bus),
             limit_w,
             mig: described.mig.clone(),
+            restamp: described.restamp.unwrap_or(if model.restamps {
+                Restamp::default()
+            } else {
+                Restamp::NONE
+            }),
             truth: Truth::new(idle_w, origin_ns, load, mix(&[seed, 4])),
             idle_w,
             busy_w: described.busy_w.unwrap_or(limit_w),

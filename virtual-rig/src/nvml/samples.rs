@@ -13,6 +13,13 @@ use crate::num::{milliwatts, whole};
 /// The samples of a ring, oldest first, and what a value becomes on its way out.
 type Ring = (Vec<node::Sample>, fn(f64) -> u32);
 
+/// What stamps are moved by now, in ns, and how much younger than the last seen a sample must be, in us.
+fn stamping(call: &mut Call<'_>, handle: Handle) -> Result<(i64, u64)> {
+    let now = call.now_ns;
+    let restamp = call.gpu(handle)?.restamp;
+    Ok((restamp.moved_ns(now), restamp.coarse_us()))
+}
+
 /// `nvmlSamplingType_t`: 0 power, 1 GPU and 2 memory utilisation, 5 SM and 6 memory clock, 7 module power.
 fn ring(call: &mut Call<'_>, handle: Handle, kind: c_uint) -> Result<Ring> {
     fn clamped(value: f64) -> u32 {
@@ -61,7 +68,8 @@ unsafe extern "C" fn nvmlDeviceGetSamples(
             |call, handle| {
                 present(count)?;
                 present(value_type)?;
-                let offset = call.node.stamp_offset_ns;
+                let (moved_ns, coarse_us) = stamping(call, handle)?;
+                let offset = call.node.stamp_offset_ns + moved_ns;
                 let (ring, number) = ring(call, handle, kind)?;
                 // SAFETY: these are not null, and the C caller gives pointers to one number each.
                 unsafe { put(value_type, UNSIGNED_INT) }?;
@@ -78,7 +86,7 @@ unsafe extern "C" fn nvmlDeviceGetSamples(
                 let new = ring
                     .into_iter()
                     .map(|(t_ns, value)| (stamp(t_ns), value))
-                    .filter(|(t, _)| *t > last_seen);
+                    .filter(|(t, _)| last_seen == 0 || *t > last_seen.saturating_add(coarse_us));
                 let mut given = 0;
                 for (index, (timestamp, value)) in new.take(room).enumerate() {
                     let value = Value { ulonglong: u64::from(number(value)) };
