@@ -2,10 +2,9 @@
 
 use std::fmt;
 
-use nvml_wrapper_sys::bindings::{
-    nvmlFieldValue_t, nvmlSample_t, nvmlValue_t,
-    nvmlValueType_enum_NVML_VALUE_TYPE_UNSIGNED_INT as UNSIGNED_INT, nvmlValueType_t,
-};
+#[cfg(test)]
+use nvml_wrapper_sys::bindings::nvmlValueType_enum_NVML_VALUE_TYPE_UNSIGNED_INT as UNSIGNED_INT;
+use nvml_wrapper_sys::bindings::{nvmlFieldValue_t, nvmlSample_t, nvmlValue_t, nvmlValueType_t};
 
 use crate::error::Failure;
 use crate::port::{Number, check};

@@ -224,46 +224,52 @@ mod tests {
     }
 
     proptest! {
-        /// However a ring is written, stamped anew and fetched, each sample comes once and in order; one is missing only
-        /// where the next is flagged, and one is flagged just where the last one before was no longer in the ring.
-        #[test]
-        fn each_sample_once_and_flagged_just_where_a_loss_is_possible(
-            depth in 1_usize..40,
-            values in prop_oneof![Just(1_u64), Just(3), Just(500_000)],
-            steps in prop::collection::vec(step(), 1..60),
-        ) {
-            let mut ring = Ring::new(depth, values);
-            ring.write(20_000);
-            let mut cursor = behind(&ring.fetch(0).0);
-            let mut last = 0;
-            for (spacings, moved, coarse) in steps {
-                spacings.iter().for_each(|spacing| ring.write(*spacing));
-                (ring.moved_us, ring.coarse_us) = (ring.moved_us + moved, coarse);
-                let held = ring.held.front().unwrap().0;
-                let (new, flagged) = ring.read(&mut cursor);
-                prop_assert_eq!(flagged, held > last, "the ring began with {} and {} was the last", held, last);
-                prop_assert_eq!(&new, &(held.max(last + 1)..ring.written).collect::<Vec<_>>());
-                last = new.last().copied().unwrap_or(last);
-            }
-        }
-
-        /// A clock that is set moves all stamps by seconds or hours, back or forth: nothing is lost or doubled.
-        #[test]
-        fn a_clock_set_is_followed(
-            spacings in prop::collection::vec(14_000_i64..27_000, 40..41),
-            fresh in 0_usize..15,
-            set in prop_oneof![5_000_i64..4_000_000_000, -4_000_000_000_i64..-5_000],
-        ) {
-            let mut ring = Ring::new(30, 500_000);
-            spacings.iter().for_each(|spacing| ring.write(*spacing));
-            let mut cursor = behind(&ring.fetch(0).0);
-            spacings.iter().take(fresh).for_each(|spacing| ring.write(*spacing));
-            ring.moved_us = set;
-            prop_assert_eq!(ring.read(&mut cursor), ((40..40 + fresh).collect(), false));
-            ring.write(20_000);
-            prop_assert_eq!(ring.read(&mut cursor), (vec![40 + fresh], false));
-        }
+           /// However a ring is written, stamped anew and fetched, each sample comes once and in order; one is missing only
+           /// where the next is flagged, and one is flagged just where the last one before was no longer in the ring.
+           #[test]
+           fn each_sample_once_and_flagged_just_where_a_loss_is_possible(
+               depth in 1_usize..40,
+               values in prop_oneof![Just(1_u64), Just(3), Just(500_000)],
+               steps in prop::collection::vec(step(), 1..60),
+           ) {
+               let mut ring = Ring::new(depth, values);
+               ring.write(20_000);
+               let mut cursor = behind(&ring.fetch(0).0);
+               let mut last = 0;
+               for (spacings, moved, coarse) in steps {
+                   for spacing in &spacings {
+    ring.write(*spacing);
     }
+                   (ring.moved_us, ring.coarse_us) = (ring.moved_us + moved, coarse);
+                   let held = ring.held.front().unwrap().0;
+                   let (new, flagged) = ring.read(&mut cursor);
+                   prop_assert_eq!(flagged, held > last, "the ring began with {} and {} was the last", held, last);
+                   prop_assert_eq!(&new, &(held.max(last + 1)..ring.written).collect::<Vec<_>>());
+                   last = new.last().copied().unwrap_or(last);
+               }
+           }
+
+           /// A clock that is set moves all stamps by seconds or hours, back or forth: nothing is lost or doubled.
+           #[test]
+           fn a_clock_set_is_followed(
+               spacings in prop::collection::vec(14_000_i64..27_000, 40..41),
+               fresh in 0_usize..15,
+               set in prop_oneof![5_000_i64..4_000_000_000, -4_000_000_000_i64..-5_000],
+           ) {
+               let mut ring = Ring::new(30, 500_000);
+               for spacing in &spacings {
+    ring.write(*spacing);
+    }
+               let mut cursor = behind(&ring.fetch(0).0);
+               for spacing in &spacings[..fresh] {
+    ring.write(*spacing);
+    }
+               ring.moved_us = set;
+               prop_assert_eq!(ring.read(&mut cursor), ((40..40 + fresh).collect(), false));
+               ring.write(20_000);
+               prop_assert_eq!(ring.read(&mut cursor), (vec![40 + fresh], false));
+           }
+       }
 
     #[test]
     fn a_ring_that_is_stamped_anew_doubles_and_loses_nothing() {
@@ -272,7 +278,9 @@ mod tests {
         // All stamps creep by 0.3 ms, far beyond the tolerance in the end, and mostly nothing is new.
         let mut moved = ring;
         for round in 1..=50 {
-            moved.iter_mut().for_each(|sample| sample.stamp_us += 300);
+            for sample in &mut moved {
+                sample.stamp_us += 300;
+            }
             assert_eq!(take(&mut cursor, &moved), Some(NOTHING_NEW(5)), "{round}");
         }
         moved.push(sample(moved[4].stamp_us + 20_000, 5));

@@ -88,8 +88,8 @@ impl NvmlGpu {
 
     /// A function that writes one number, if this library has it.
     #[inline]
-    fn number<T: Default, E>(&self, function: Result<&Getter<T>, E>) -> Result<T, Failure> {
-        let Ok(function) = function else { return Err(Failure::MissingFunction) };
+    fn number<T: Default>(&self, function: Option<&Getter<T>>) -> Result<T, Failure> {
+        let function = function.ok_or(Failure::MissingFunction)?;
         let mut number = T::default();
         // SAFETY: the handle is valid while the session is held, and `number` outlives the call.
         check(unsafe { function(self.device.handle(), &raw mut number) })?;
@@ -102,7 +102,7 @@ type Getter<T> = unsafe extern "C" fn(nvmlDevice_t, *mut T) -> nvmlReturn_t;
 
 impl Gpu for NvmlGpu {
     fn power_mw(&self) -> Result<u32, Failure> {
-        self.number(self.functions().nvmlDeviceGetPowerUsage.as_ref())
+        self.number(self.functions().nvmlDeviceGetPowerUsage.as_ref().ok())
     }
 
     fn fields(&self, batch: &mut FieldBatch) -> Result<(), Failure> {
@@ -136,12 +136,12 @@ impl Gpu for NvmlGpu {
     }
 
     fn enforced_limit_mw(&self) -> Result<u32, Failure> {
-        self.number(self.functions().nvmlDeviceGetEnforcedPowerLimit.as_ref())
+        self.number(self.functions().nvmlDeviceGetEnforcedPowerLimit.as_ref().ok())
     }
 
     fn event_reasons(&self) -> Result<u64, Failure> {
         // nvml-wrapper cuts off the bits that it does not know.
-        self.number(self.functions().nvmlDeviceGetCurrentClocksThrottleReasons.as_ref())
+        self.number(self.functions().nvmlDeviceGetCurrentClocksThrottleReasons.as_ref().ok())
     }
 
     fn performance_state(&self) -> Result<u32, Failure> {
@@ -152,7 +152,7 @@ impl Gpu for NvmlGpu {
     }
 
     fn energy_mj(&self) -> Result<u64, Failure> {
-        self.number(self.functions().nvmlDeviceGetTotalEnergyConsumption.as_ref())
+        self.number(self.functions().nvmlDeviceGetTotalEnergyConsumption.as_ref().ok())
     }
 
     fn ring_depth(&self, ring: Ring) -> Result<usize, Failure> {

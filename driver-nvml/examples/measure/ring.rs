@@ -17,6 +17,9 @@ const OVERLAP: Duration = Duration::from_millis(300);
 /// Time between two readings of the counter that are compared with the ring; less in a short run.
 const WINDOW: Duration = Duration::from_secs(60);
 
+/// Longest time to wait for the counter's next step: many of its update periods.
+const STEP: Duration = Duration::from_secs(2);
+
 /// One sample as the source handed it on.
 struct Sample {
     stamp_us: u64,
@@ -179,8 +182,9 @@ fn steps(gpu: &str, options: &Options, window: Duration, stop: &AtomicBool) -> V
     thread::sleep(Duration::from_secs(2));
     while !stop.load(Ordering::Relaxed) {
         let Some((_, before)) = read() else { break };
-        let next =
-            std::iter::repeat_with(&mut read).take(1_000).flatten().find(|(_, count)| *count != before);
+        let patience = Instant::now() + STEP;
+        let waiting = std::iter::repeat_with(&mut read).take_while(|_| Instant::now() < patience);
+        let next = waiting.flatten().find(|(_, count)| *count != before);
         if let Some((host_ns, count)) = next {
             steps.push(Step { host_ns, joules: power_core::Joules::from_millijoules(count).get() });
         }

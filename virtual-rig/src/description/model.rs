@@ -1,5 +1,6 @@
 //! The models of GPUs that a rig can have, and their sensors.
 
+use super::Restamp;
 use crate::{Error, Result};
 
 /// A sensor as a model has it; times in ms, 0 for none.
@@ -40,8 +41,8 @@ pub(crate) struct Model {
     pub(crate) average: Option<Sensor>,
     pub(crate) instant: Option<Sensor>,
     pub(crate) ring: Option<Sensor>,
-    /// Whether the stamps of its ring move, and are compared coarsely, as an H200's.
-    pub(crate) restamps: bool,
+    /// How the stamps of its ring move.
+    pub(crate) restamp: Restamp,
     pub(crate) counter: bool,
     /// Power of a module around the GPU besides the GPU's own, in W.
     pub(crate) module_w: Option<f64>,
@@ -79,7 +80,7 @@ const H200: Model = Model {
     average: Some(boxcar(100.0, 1000.0)),
     instant: Some(boxcar(100.0, 25.0)),
     ring: Some(boxcar(20.0, 20.0)),
-    restamps: true,
+    restamp: Restamp::H200,
     counter: true,
     module_w: None,
     memory_power: true,
@@ -133,7 +134,7 @@ const A100: Model = Model {
     usage: boxcar(101.0, 25.0),
     average: None,
     instant: Some(boxcar(101.0, 25.0)),
-    restamps: false,
+    restamp: Restamp::NONE,
     memory_power: false,
     ..H200
 };
@@ -159,7 +160,7 @@ const V100: Model = Model {
     usage: boxcar(20.0, 10.0),
     average: None,
     instant: Some(boxcar(20.0, 10.0)),
-    restamps: false,
+    restamp: Restamp::NONE,
     memory_power: false,
     mig: 0,
     ..H200
@@ -186,7 +187,7 @@ const RTX3090: Model = Model {
     usage: boxcar(100.0, 1000.0),
     average: Some(boxcar(100.0, 1000.0)),
     instant: Some(boxcar(100.0, 100.0)),
-    restamps: false,
+    restamp: Restamp::NONE,
     memory_power: false,
     data_centre: false,
     mig: 0,
@@ -216,7 +217,7 @@ const K40: Model = Model {
     instant: None,
     ring: None,
     counter: false,
-    restamps: false,
+    restamp: Restamp::NONE,
     memory_power: false,
     data_centre: false,
     mig: 0,

@@ -24,11 +24,14 @@ pub struct Restamp {
 
 impl Default for Restamp {
     fn default() -> Self {
-        Self { every_s: 1.7, by_ms: 0.3, coarse_ms: 0.3 }
+        Self::H200
     }
 }
 
 impl Restamp {
+    /// As on an H200.
+    pub(crate) const H200: Self = Self { every_s: 1.7, by_ms: 0.3, coarse_ms: 0.3 };
+
     /// Stamps that are fixed and exact.
     pub const NONE: Self = Self { every_s: 0.0, by_ms: 0.0, coarse_ms: 0.0 };
 

@@ -93,11 +93,7 @@ impl Gpu {
             pci_bus: described.pci_bus.unwrap_or(bus),
             limit_w,
             mig: described.mig.clone(),
-            restamp: described.restamp.unwrap_or(if model.restamps {
-                Restamp::default()
-            } else {
-                Restamp::NONE
-            }),
+            restamp: described.restamp.unwrap_or(model.restamp),
             truth: Truth::new(idle_w, origin_ns, load, mix(&[seed, 4])),
             idle_w,
             busy_w: described.busy_w.unwrap_or(limit_w),
