@@ -9,7 +9,7 @@ use nvml_wrapper::enums::device::{DeviceArchitecture, SampleValue};
 use nvml_wrapper::error::NvmlError;
 use nvml_wrapper_sys::bindings as sys;
 use power_core::{Clock as _, SystemClock};
-use virtual_rig::{Description, Fault, GpuDescription, Load, Truth, VirtualRig};
+use virtual_rig::{Description, Fault, GpuDescription, Load, Restamp, Truth, VirtualRig};
 
 fn load(rig: &VirtualRig) -> Nvml {
     Nvml::builder().lib_path(rig.nvml_path().as_os_str()).init().unwrap()
@@ -164,7 +164,10 @@ fn the_counter_is_the_energy_in_steps_of_100_ms() {
 
 #[test]
 fn the_ring_is_gapless_as_long_as_it_is_fetched_in_time() {
-    let rig = VirtualRig::start(Description::node(1).with_load(Load::random(90.0, 600.0, 0.1))).unwrap();
+    // Values are held to the truth at their stamps, so these must not move.
+    let fixed = GpuDescription::new().with_restamp(Restamp::NONE);
+    let node = Description::node(1).with_load(Load::random(90.0, 600.0, 0.1)).with_gpu(0, fixed);
+    let rig = VirtualRig::start(node).unwrap();
     let nvml = load(&rig);
     let device = nvml.device_by_index(0).unwrap();
     let truth = rig.truth(0).unwrap();
