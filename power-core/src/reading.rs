@@ -201,7 +201,7 @@ impl Reading {
     /// A reading with no device time; a missing value is flagged as such.
     pub fn new(channel: ChannelId, value: impl Into<Value>, stamp: Stamp) -> Self {
         let value = value.into();
-        let flags = if value == Value::Missing { Flags::MISSING } else { Flags::NONE };
+        let flags = if matches!(value, Value::Missing) { Flags::MISSING } else { Flags::NONE };
         Self { channel, value, stamp, device_time: None, flags }
     }
 
@@ -268,6 +268,7 @@ impl<'a> Recorder<'a> {
     }
 
     /// Appends one reading. Does not block.
+    #[inline]
     pub fn push(&mut self, reading: Reading) {
         self.readings.push(reading);
     }
