@@ -1,11 +1,15 @@
 //! A link: the bytes between host and meter, whatever carries them, with a deadline on every operation.
 
-use std::fmt;
-use std::time::Instant;
+mod latency;
+pub(crate) mod rights;
+pub mod serial;
+mod stable_name;
+pub mod tcp;
 
-#[cfg(doc)]
-use power_core::ErrorKind;
-use power_core::Result;
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use power_core::{Error, ErrorKind, Result};
 
 /// A byte link to a meter.
 ///
@@ -14,6 +18,11 @@ use power_core::Result;
 pub trait Link: Send + fmt::Debug {
     /// The link in words, for messages: `tcp 192.168.1.9:502`, `/dev/ttyUSB0 9600 8N1`.
     fn name(&self) -> &str;
+
+    /// What else is known about the link, for the details of a source's descriptor: name and value.
+    fn details(&self) -> Vec<(String, String)> {
+        vec![("link".to_owned(), self.name().to_owned())]
+    }
 
     /// Sends all of `bytes`. Blocks until they have left this program, at most until `deadline`.
     ///
@@ -48,4 +57,46 @@ pub trait Link: Send + fmt::Debug {
     /// - [`ErrorKind::NotFound`], [`ErrorKind::PermissionDenied`], [`ErrorKind::Busy`], [`ErrorKind::Disconnected`],
     ///   [`ErrorKind::Timeout`] as the operating system says.
     fn reopen(&mut self, deadline: Instant) -> Result<()>;
+}
+
+macro_rules! forward_link {
+    ($($pointer:ty),*) => {
+        $(impl<L: Link + ?Sized> Link for $pointer {
+            fn name(&self) -> &str {
+                (**self).name()
+            }
+
+            fn details(&self) -> Vec<(String, String)> {
+                (**self).details()
+            }
+
+            fn send(&mut self, bytes: &[u8], deadline: Instant) -> Result<()> {
+                (**self).send(bytes, deadline)
+            }
+
+            fn receive(&mut self, buffer: &mut [u8], deadline: Instant) -> Result<usize> {
+                (**self).receive(buffer, deadline)
+            }
+
+            fn discard_input(&mut self) -> Result<()> {
+                (**self).discard_input()
+            }
+
+            fn reopen(&mut self, deadline: Instant) -> Result<()> {
+                (**self).reopen(deadline)
+            }
+        })*
+    };
+}
+
+forward_link!(&mut L, Box<L>);
+
+/// Time until `deadline`; `None` once it has passed.
+pub(crate) fn left(deadline: Instant) -> Option<Duration> {
+    Some(deadline.saturating_duration_since(Instant::now())).filter(|time| !time.is_zero())
+}
+
+/// The error of a link that was lost earlier and has not been opened again.
+fn gone(name: &str) -> Error {
+    Error::new(ErrorKind::Disconnected, "the link to the meter is down").with_context("link", name)
 }
