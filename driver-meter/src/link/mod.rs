@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 
 use power_core::{Error, ErrorKind, Result};
 
+use crate::address::Address;
+
 /// A byte link to a meter.
 ///
 /// A protocol is written against this, so that TCP, a serial line, a USB instrument and a script in a test are one
@@ -57,6 +59,37 @@ pub trait Link: Send + fmt::Debug {
     /// - [`ErrorKind::NotFound`], [`ErrorKind::PermissionDenied`], [`ErrorKind::Busy`], [`ErrorKind::Disconnected`],
     ///   [`ErrorKind::Timeout`] as the operating system says.
     fn reopen(&mut self, deadline: Instant) -> Result<()>;
+}
+
+/// Opens the link at `address`; `settings` are those of a serial line. Blocks at most until `deadline`.
+///
+/// # Errors
+///
+/// - [`ErrorKind::NotFound`], [`ErrorKind::PermissionDenied`], [`ErrorKind::Busy`], [`ErrorKind::Unavailable`],
+///   [`ErrorKind::Timeout`] as the link says.
+/// - [`ErrorKind::Unsupported`] for a link that this build of the crate does not have.
+pub fn open(address: &Address, settings: serial::SerialSettings, deadline: Instant) -> Result<Box<dyn Link>> {
+    Ok(match address {
+        Address::Tcp { host } | Address::RtuTcp { host } => Box::new(tcp::TcpLink::open(host, deadline)?),
+        // A small web server is asked over plain TCP.
+        Address::Http { host } => Box::new(tcp::TcpLink::open(&http_host(host), deadline)?),
+        Address::Serial { path } => {
+            Box::new(serial::SerialLink::open(&path.to_string_lossy(), settings, deadline)?)
+        }
+        Address::UsbTmc { .. } | Address::Usb { .. } => {
+            let message = format!("this build cannot open {address}");
+            return Err(Error::new(ErrorKind::Unsupported, message));
+        }
+    })
+}
+
+/// Host and port of a web server, 80 where none is given.
+fn http_host(host: &str) -> String {
+    let host = host.split('/').next().unwrap_or_default();
+    match (Address::Tcp { host: host.to_owned() }).with_port(80) {
+        Address::Tcp { host } => host,
+        _ => host.to_owned(),
+    }
 }
 
 macro_rules! forward_link {
