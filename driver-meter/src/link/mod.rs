@@ -44,6 +44,19 @@ pub trait Link: Send + fmt::Debug {
     /// - [`ErrorKind::Disconnected`] if the other end is gone, or has closed its sending half.
     fn receive(&mut self, buffer: &mut [u8], deadline: Instant) -> Result<usize>;
 
+    /// Receives what has come already into the front of `buffer`; gives how many bytes, 0 if nothing has come.
+    /// Does not wait, and does not allocate.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::Disconnected`] if the other end is gone.
+    fn receive_now(&mut self, buffer: &mut [u8]) -> Result<usize> {
+        match self.receive(buffer, Instant::now()) {
+            Err(error) if error.kind() == ErrorKind::Timeout => Ok(0),
+            outcome => outcome,
+        }
+    }
+
     /// Throws away what has come and was not received. Does not wait.
     ///
     /// # Errors
@@ -109,6 +122,10 @@ macro_rules! forward_link {
 
             fn receive(&mut self, buffer: &mut [u8], deadline: Instant) -> Result<usize> {
                 (**self).receive(buffer, deadline)
+            }
+
+            fn receive_now(&mut self, buffer: &mut [u8]) -> Result<usize> {
+                (**self).receive_now(buffer)
             }
 
             fn discard_input(&mut self) -> Result<()> {

@@ -49,7 +49,8 @@ mod tests {
     #[test]
     fn every_profile_in_the_folder_is_shipped_under_its_name_and_is_right() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("meters");
-        let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        let mut files: Vec<_> =
+            std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
         files.sort();
         let stems: Vec<_> = files.iter().map(|file| file.file_stem().unwrap().to_str().unwrap()).collect();
         assert_eq!(stems, shipped_names().collect::<Vec<_>>());
