@@ -79,11 +79,14 @@ fn a_foreign_client_conforms_but_for_allocating() {
     let server = server("umg96rm", Framing::Mbap);
     let address = server.address();
     let connect = move || {
-        let mut config = modbus::Config::default();
-        config.tcp_port = address.port();
-        config.tcp_connect_timeout = Some(Duration::from_secs(5));
-        config.tcp_read_timeout = Some(Duration::from_secs(5));
-        config.tcp_write_timeout = Some(Duration::from_secs(5));
+        let deadline = Some(Duration::from_secs(5));
+        let config = modbus::Config {
+            tcp_port: address.port(),
+            tcp_connect_timeout: deadline,
+            tcp_read_timeout: deadline,
+            tcp_write_timeout: deadline,
+            modbus_uid: 1,
+        };
         modbus::Transport::new_with_cfg("127.0.0.1", config)
     };
     let open = move || {

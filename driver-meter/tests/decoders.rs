@@ -1,5 +1,7 @@
 //! Decoders against any bytes, and against two other implementations of Modbus.
 
+#![expect(clippy::unwrap_used, reason = "a set-up that fails is a test that fails")]
+
 use driver_meter::modbus::protocol::serve::{Asked, Framing, encode_exception, encode_reply, parse_request};
 use driver_meter::modbus::protocol::{Parsed, ReadRequest, Table, crc, mbap, registers_from, rtu};
 use driver_meter::profile;

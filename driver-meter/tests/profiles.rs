@@ -10,9 +10,9 @@ use driver_meter::profile::{check, shipped, shipped_names};
 use driver_meter::simulator::{Server, SimulatedMeter};
 use power_core::{Averaging, ErrorKind, Flags, Quantity, Scope, Value};
 
-/// The text of ONE with its lines numbered: line 2 is `name`.
+/// The message about a wrong profile.
 fn wrong(text: &str) -> String {
-    let error = check(text, "my.toml").unwrap_err();
+    let error = check(text, "my.toml").expect_err("a wrong profile");
     assert_eq!(error.kind(), ErrorKind::InvalidConfig);
     error.message().to_owned()
 }
@@ -21,7 +21,7 @@ fn wrong(text: &str) -> String {
 fn an_unknown_key_is_named_with_its_line_and_the_nearest_known_one() {
     let message = wrong(&ONE.replace("register", "regster"));
     assert!(
-        message.starts_with("my.toml:13:1: unknown key \"regster\" in channel; did you mean register?"),
+        message.starts_with("my.toml:14:1: unknown key \"regster\" in channel; did you mean register?"),
         "{message}"
     );
     let message = wrong(&ONE.replace("function = 4", "  fonction = 4"));
@@ -39,20 +39,20 @@ fn an_unknown_key_is_named_with_its_line_and_the_nearest_known_one() {
 #[test]
 fn what_is_wrong_is_pointed_at() {
     for (old, new, place, words) in [
-        ("\"power\"\nregister", "\"powr\"\nregister", "12:12", "quantity = \"powr\"; did you mean power?"),
-        ("0x000C", "70000", "13:12", "register = 70000: it is 0 to 65535"),
-        ("0x000C", "65535", "13:12", "above 65535"),
-        ("0x000C", "\"12\"", "13:12", "register is string, not a whole number"),
-        ("function = 4", "function = 6", "8:12", "3 for holding registers"),
-        ("\"f32\"", "\"float\"", "9:8", "type = \"float\""),
-        ("unit = \"W\"", "unit = \"V\"", "14:8", "unit = \"V\"; known here: W, mW, kW"),
-        ("unit = \"W\"", "unit = \"W\"\nscale = 0.0", "15:9", "scale is 0"),
-        ("unit = \"W\"", "unit = \"W\"\nscale = nan", "15:9", "not a finite number"),
-        ("unit = \"W\"", "unit = \"W\"\npart_of = \"total\"", "15:11", "part_of = \"total\""),
-        ("unit = \"W\"", "unit = \"W\"\npart_of = \"power\"", "15:11", "part_of = \"power\""),
-        ("unit = \"W\"", "unit = \"W\"\nundefined = [0x1FFFFFFFF]", "15:14", "it is 0 to 4294967295"),
-        ("unit = \"W\"", "unit = \"W\"\nrange = [5, 1]", "15:9", "the lower one first"),
-        ("unit = \"W\"", "unit = \"W\"\nmodulus = 5", "15:11", "only a channel of energy"),
+        ("\"power\"\nregister", "\"powr\"\nregister", "13:12", "quantity = \"powr\"; did you mean power?"),
+        ("0x000C", "70000", "14:12", "register = 70000: it is 0 to 65535"),
+        ("0x000C", "65535", "14:12", "above 65535"),
+        ("0x000C", "\"12\"", "14:12", "register is string, not a whole number"),
+        ("function = 4", "function = 6", "9:12", "3 for holding registers"),
+        ("\"f32\"", "\"float\"", "10:8", "type = \"float\""),
+        ("unit = \"W\"", "unit = \"V\"", "15:8", "unit = \"V\"; known here: W, mW, kW"),
+        ("unit = \"W\"", "unit = \"W\"\nscale = 0.0", "16:9", "scale is 0"),
+        ("unit = \"W\"", "unit = \"W\"\nscale = nan", "16:9", "not a finite number"),
+        ("unit = \"W\"", "unit = \"W\"\npart_of = \"total\"", "16:11", "part_of = \"total\""),
+        ("unit = \"W\"", "unit = \"W\"\npart_of = \"power\"", "16:11", "part_of = \"power\""),
+        ("unit = \"W\"", "unit = \"W\"\nundefined = [0x1FFFFFFFF]", "16:14", "it is 0 to 4294967295"),
+        ("unit = \"W\"", "unit = \"W\"\nrange = [5, 1]", "16:9", "the lower one first"),
+        ("unit = \"W\"", "unit = \"W\"\nmodulus = 5", "16:11", "only a channel of energy"),
         ("\"node_ac\"", "\"wall\"", "7:9", "scope = \"wall\"; it is node_ac"),
         ("\"experimental\"", "\"yes\"", "5:12", "verified = \"yes\""),
         ("source = \"a test\"", "source = \"\"", "6:10", "source is empty"),
@@ -68,7 +68,7 @@ fn what_is_wrong_is_pointed_at() {
         (
             "unit = \"W\"",
             "unit = \"W\"\naccuracy = { reading_percent = 101, source = \"x\" }",
-            "15:32",
+            "16:32",
             "0 to 100 per cent",
         ),
     ] {
@@ -114,7 +114,7 @@ fn every_type_and_order_is_read_as_it_is_meant() {
                 sent.reverse();
             }
             if bytes_swapped {
-                sent.iter_mut().for_each(|word| *word = word.swap_bytes());
+                sent = sent.into_iter().map(u16::swap_bytes).collect();
             }
             let order = |swapped| if swapped { "little" } else { "big" };
             let text = ONE.replace(

@@ -1,6 +1,8 @@
 //! Modbus RTU on a serial line, and through a gateway, when things go wrong.
 
 #![cfg(unix)]
+#![expect(clippy::unwrap_used, reason = "a set-up that fails is a test that fails")]
+#![expect(clippy::float_cmp, reason = "the very number that the peer sent")]
 
 mod common;
 

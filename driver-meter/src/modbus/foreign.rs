@@ -20,10 +20,13 @@ use super::registers::Registers;
 /// use std::time::Duration;
 ///
 /// let connect = || {
-///     let mut config = modbus::Config::default(); // without these it waits for ever
-///     config.tcp_connect_timeout = Some(Duration::from_secs(1));
-///     config.tcp_read_timeout = Some(Duration::from_secs(1));
-///     config.tcp_write_timeout = Some(Duration::from_secs(1));
+///     let deadline = Some(Duration::from_secs(1)); // without one it waits for ever
+///     let config = modbus::Config {
+///         tcp_connect_timeout: deadline,
+///         tcp_read_timeout: deadline,
+///         tcp_write_timeout: deadline,
+///         ..modbus::Config::default()
+///     };
 ///     modbus::Transport::new_with_cfg("192.168.1.9", config)
 /// };
 /// let registers = Foreign::new("192.168.1.9", connect)?;

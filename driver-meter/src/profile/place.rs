@@ -42,7 +42,10 @@ fn nearest<'k>(wrong: &str, known: &[&'k str]) -> Option<&'k str> {
     known
         .iter()
         .map(|name| (strsim::damerau_levenshtein(wrong, name), *name))
-        .filter(|(distance, name)| *distance <= 1 + name.len().min(wrong.len()) / 4)
+        // A word of one letter is near to every other such word.
+        .filter(|(distance, name)| {
+            *distance < wrong.len() && *distance <= 1 + name.len().min(wrong.len()) / 4
+        })
         .min()
         .map(|(_, name)| name)
 }
