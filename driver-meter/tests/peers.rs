@@ -2,7 +2,6 @@
 
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a set-up that fails is a test that fails")]
-#![expect(clippy::float_cmp, reason = "the very number that the peer sent")]
 
 mod common;
 

@@ -1,6 +1,7 @@
 //! A link: the bytes between host and meter, whatever carries them, with a deadline on every operation.
 
 mod latency;
+mod line;
 pub(crate) mod rights;
 pub mod serial;
 mod stable_name;
@@ -8,6 +9,8 @@ pub mod tcp;
 
 use std::fmt;
 use std::time::{Duration, Instant};
+
+pub use line::receive_line;
 
 use power_core::{Error, ErrorKind, Result};
 
