@@ -62,7 +62,9 @@ fn print(device: &str, options: &Options) -> Result<()> {
         readings.clear();
         source.read(&mut Recorder::new(&SystemClock, &mut readings))?;
         println!();
-        readings.iter().for_each(|reading| print_reading(&*source, reading));
+        for reading in &readings {
+            print_reading(&*source, reading);
+        }
         thread::sleep(Duration::from_secs(1));
     }
     Ok(())
