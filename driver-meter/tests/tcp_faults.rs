@@ -312,3 +312,30 @@ fn a_refused_request_does_not_keep_the_others_from_being_read() {
     let shown: Vec<_> = readings.iter().map(|reading| (reading.channel.0, reading.value.number())).collect();
     assert_eq!(shown, [(1, Some(22.0))]);
 }
+
+#[test]
+fn a_cable_pulled_and_put_back_is_a_gap() {
+    use driver_meter::modbus::Framing;
+    use driver_meter::profile;
+    use driver_meter::simulator::{Server, SimulatedMeter};
+    let serve = |address| {
+        let meter = SimulatedMeter::new(profile::shipped("sdm630").unwrap(), common::shown);
+        Server::on(address, meter, Framing::Mbap)
+    };
+    let server = serve(std::net::SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+    let address = server.address();
+    let mut source =
+        open("sdm630", &format!("tcp:{address}"), &[("timeout_ms", TIMEOUT), ("channels", "power")]).unwrap();
+    for _ in 0..2 {
+        assert_eq!(number(&mut *source).unwrap(), 321.5);
+    }
+    drop(server);
+    for _ in 0..5 {
+        assert_eq!(number(&mut *source).unwrap_err().kind(), ErrorKind::Timeout);
+        thread::sleep(Duration::from_millis(50));
+    }
+    let _server = serve(address).unwrap();
+    let (shown, gap) = until_ok(&mut *source, 500);
+    assert_eq!(shown, 321.5);
+    assert!(gap.iter().all(|kind| *kind == ErrorKind::Timeout), "{gap:?}");
+}

@@ -229,6 +229,9 @@ impl<L: Link> Client<L> {
                 return Err(never_silent().with_context("link", self.link.name()));
             }
             let heard = !self.received.bytes().is_empty();
+            if heard && Instant::now() >= deadline {
+                return Err(self.broken(rtu::diagnose(self.received.bytes(), request)));
+            }
             let pause = self.timing.gap.filter(|_| heard).map(|gap| Instant::now() + gap);
             let until = pause.map_or(deadline, |pause| pause.min(deadline));
             match self.more(until) {
