@@ -1,11 +1,20 @@
 //! A link: the bytes between host and meter, whatever carries them, with a deadline on every operation.
 
-use std::fmt;
-use std::time::Instant;
+mod latency;
+mod line;
+pub(crate) mod rights;
+pub mod serial;
+mod stable_name;
+pub mod tcp;
 
-#[cfg(doc)]
-use power_core::ErrorKind;
-use power_core::Result;
+use std::fmt;
+use std::time::{Duration, Instant};
+
+pub use line::receive_line;
+
+use power_core::{Error, ErrorKind, Result};
+
+use crate::address::Address;
 
 /// A byte link to a meter.
 ///
@@ -14,6 +23,11 @@ use power_core::Result;
 pub trait Link: Send + fmt::Debug {
     /// The link in words, for messages: `tcp 192.168.1.9:502`, `/dev/ttyUSB0 9600 8N1`.
     fn name(&self) -> &str;
+
+    /// What else is known about the link, for the details of a source's descriptor: name and value.
+    fn details(&self) -> Vec<(String, String)> {
+        vec![("link".to_owned(), self.name().to_owned())]
+    }
 
     /// Sends all of `bytes`. Blocks until they have left this program, at most until `deadline`.
     ///
@@ -33,6 +47,19 @@ pub trait Link: Send + fmt::Debug {
     /// - [`ErrorKind::Disconnected`] if the other end is gone, or has closed its sending half.
     fn receive(&mut self, buffer: &mut [u8], deadline: Instant) -> Result<usize>;
 
+    /// Receives what has come already into the front of `buffer`; gives how many bytes, 0 if nothing has come.
+    /// Does not wait, and does not allocate.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::Disconnected`] if the other end is gone.
+    fn receive_now(&mut self, buffer: &mut [u8]) -> Result<usize> {
+        match self.receive(buffer, Instant::now()) {
+            Err(error) if error.kind() == ErrorKind::Timeout => Ok(0),
+            outcome => outcome,
+        }
+    }
+
     /// Throws away what has come and was not received. Does not wait.
     ///
     /// # Errors
@@ -48,4 +75,81 @@ pub trait Link: Send + fmt::Debug {
     /// - [`ErrorKind::NotFound`], [`ErrorKind::PermissionDenied`], [`ErrorKind::Busy`], [`ErrorKind::Disconnected`],
     ///   [`ErrorKind::Timeout`] as the operating system says.
     fn reopen(&mut self, deadline: Instant) -> Result<()>;
+}
+
+/// Opens the link at `address`; `settings` are those of a serial line. Blocks at most until `deadline`.
+///
+/// # Errors
+///
+/// - [`ErrorKind::NotFound`], [`ErrorKind::PermissionDenied`], [`ErrorKind::Busy`], [`ErrorKind::Unavailable`],
+///   [`ErrorKind::Timeout`] as the link says.
+/// - [`ErrorKind::Unsupported`] for a link that this build of the crate does not have.
+pub fn open(address: &Address, settings: serial::SerialSettings, deadline: Instant) -> Result<Box<dyn Link>> {
+    Ok(match address {
+        Address::Tcp { host } | Address::RtuTcp { host } => Box::new(tcp::TcpLink::open(host, deadline)?),
+        // A small web server is asked over plain TCP.
+        Address::Http { host } => Box::new(tcp::TcpLink::open(&http_host(host), deadline)?),
+        Address::Serial { path } => {
+            Box::new(serial::SerialLink::open(&path.to_string_lossy(), settings, deadline)?)
+        }
+        Address::UsbTmc { .. } | Address::Usb { .. } => {
+            let message = format!("this build cannot open {address}");
+            return Err(Error::new(ErrorKind::Unsupported, message));
+        }
+    })
+}
+
+/// Host and port of a web server, 80 where none is given.
+fn http_host(host: &str) -> String {
+    let host = host.split('/').next().unwrap_or_default();
+    match (Address::Tcp { host: host.to_owned() }).with_port(80) {
+        Address::Tcp { host } => host,
+        _ => host.to_owned(),
+    }
+}
+
+macro_rules! forward_link {
+    ($($pointer:ty),*) => {
+        $(impl<L: Link + ?Sized> Link for $pointer {
+            fn name(&self) -> &str {
+                (**self).name()
+            }
+
+            fn details(&self) -> Vec<(String, String)> {
+                (**self).details()
+            }
+
+            fn send(&mut self, bytes: &[u8], deadline: Instant) -> Result<()> {
+                (**self).send(bytes, deadline)
+            }
+
+            fn receive(&mut self, buffer: &mut [u8], deadline: Instant) -> Result<usize> {
+                (**self).receive(buffer, deadline)
+            }
+
+            fn receive_now(&mut self, buffer: &mut [u8]) -> Result<usize> {
+                (**self).receive_now(buffer)
+            }
+
+            fn discard_input(&mut self) -> Result<()> {
+                (**self).discard_input()
+            }
+
+            fn reopen(&mut self, deadline: Instant) -> Result<()> {
+                (**self).reopen(deadline)
+            }
+        })*
+    };
+}
+
+forward_link!(&mut L, Box<L>);
+
+/// Time until `deadline`; `None` once it has passed.
+pub(crate) fn left(deadline: Instant) -> Option<Duration> {
+    Some(deadline.saturating_duration_since(Instant::now())).filter(|time| !time.is_zero())
+}
+
+/// The error of a link that was lost earlier and has not been opened again.
+fn gone(name: &str) -> Error {
+    Error::new(ErrorKind::Disconnected, "the link to the meter is down").with_context("link", name)
 }
