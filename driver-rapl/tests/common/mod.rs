@@ -3,7 +3,9 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 #![expect(clippy::unwrap_used, reason = "a set-up that fails is a test that fails")]
 
+pub mod fuse;
 pub mod machines;
+pub mod truth;
 
 use std::fs;
 use std::fs::File;
