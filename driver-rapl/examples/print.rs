@@ -39,7 +39,9 @@ fn run(mut arguments: Vec<String>) -> Result<bool> {
             Access::Denied { mend } => println!("{}: {}\n  denied; try: {mend}", found.device, found.name),
             Access::Unavailable { reason, mend } => {
                 println!("{}: {}\n  {reason}", found.device, found.name);
-                mend.iter().for_each(|mend| println!("  try: {mend}"));
+                if let Some(mend) = mend {
+                    println!("  try: {mend}");
+                }
             }
             _ => {}
         }

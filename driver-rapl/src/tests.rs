@@ -14,7 +14,6 @@ use crate::safe_total;
 use crate::source::{Sleep, Source};
 
 #[path = "../tests/common/mod.rs"]
-#[allow(unreachable_pub, reason = "it is public to the tests of tests/")]
 mod common;
 
 use common::truth::{Events, Layout, True, WRAP_J, counter, signals};

@@ -1,6 +1,7 @@
 //! Fake machines: trees of plain files as Linux shows them, built in a folder that goes away with them.
 
 #![allow(dead_code, reason = "each test file uses its own part")]
+#![allow(unreachable_pub, reason = "what tests share is public to them alone")]
 #![expect(clippy::unwrap_used, reason = "a set-up that fails is a test that fails")]
 
 pub mod fuse;
