@@ -256,9 +256,12 @@ fn the_first_readings_after_a_sleep_are_flagged_and_no_others() {
             readings.iter().filter(|reading| reading.flags.contains(Flags::BREAK)).count()
         };
         assert_eq!(broken(read(&mut source, &SystemClock)), 0);
+        let pause = || std::thread::sleep(Duration::from_millis(2));
+        pause();
         // Two clock calls far apart are no sleep.
         host.sleep(Duration::from_millis(99));
         assert_eq!(broken(read(&mut source, &SystemClock)), 0);
+        pause();
         host.sleep(Duration::from_secs(2));
         assert_eq!(broken(read(&mut source, &SystemClock)), 5);
         assert_eq!(broken(read(&mut source, &SystemClock)), 0);
@@ -272,6 +275,7 @@ fn a_sleep_is_not_forgotten_by_a_read_that_fails() {
     let energy = "sys/class/powercap/intel-rapl:0/energy_uj";
     read(&mut source, &SystemClock);
     machine.fake.file(energy, "nonsense");
+    std::thread::sleep(Duration::from_millis(2));
     host.sleep(Duration::from_secs(2));
     let mut readings = Vec::new();
     let error = source.read(&mut Recorder::new(&SystemClock, &mut readings)).unwrap_err();

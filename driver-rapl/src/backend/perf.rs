@@ -64,6 +64,9 @@ pub(super) fn open(config: &Config, machine: &Machine) -> Result<Opened, Barrier
         }
     };
     for (place, die) in places(&pmu.cpus, machine, &mut opened.skipped) {
+        opened
+            .notes
+            .push((format!("cpu.{}", Domain::new(place.package, die, Kind::Package)), place.cpu.to_string()));
         let events: Vec<_> = pmu.events.iter().map(|event| line(*event, place, die)).collect();
         // A platform's meter is one for the package, whatever its dies.
         let events =
