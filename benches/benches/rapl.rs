@@ -75,9 +75,10 @@ mod linux {
     fn bare(calls: &[(RawFd, Option<i64>)], buffer: &mut [u8; 72]) {
         for (descriptor, offset) in calls {
             let (start, length) = (buffer.as_mut_ptr().cast(), buffer.len());
-            // SAFETY: the buffer is as long as it is said to be, and the source keeps the descriptor open.
             let answer = match offset {
+                // SAFETY: the buffer is as long as it is said to be, and the source keeps the descriptor open.
                 Some(offset) => unsafe { libc::pread(*descriptor, start, length.min(24), *offset) },
+                // SAFETY: as above.
                 None => unsafe { libc::read(*descriptor, start, length) },
             };
             black_box(answer);

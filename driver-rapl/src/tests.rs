@@ -252,6 +252,7 @@ fn the_first_readings_after_a_sleep_are_flagged_and_no_others() {
     for way in ["powercap", "msr"] {
         let machine = machines::client();
         let (mut source, host) = fake(&machine.fake, way);
+        assert_eq!(source.descriptor().channels.len(), 5, "{way}: {:?}", source.descriptor());
         let broken = |readings: Vec<Reading>| {
             readings.iter().filter(|reading| reading.flags.contains(Flags::BREAK)).count()
         };

@@ -4,9 +4,12 @@
 
 mod common;
 
+use std::time::Duration;
+
 use common::machines;
+use common::truth::{Events, Layout, True};
 use driver_rapl::{DRIVER, safe_total};
-use power_core::{ChannelId, ErrorKind};
+use power_core::{ChannelId, Clock, Driver, ErrorKind, SystemClock, Watts};
 use power_testkit::alloc::CountingAllocator;
 use power_testkit::{DriverExpectations, Expectations, conformance, driver_conformance};
 
@@ -54,6 +57,24 @@ fn registers_conform() {
 #[ignore = "needs root and two CPUs: run by .ci/run"]
 fn perf_conforms() {
     assert_eq!(suite("perf"), 10);
+}
+
+#[test]
+#[ignore = "needs root and FUSE: run by .ci/run"]
+fn counters_that_count_conform() {
+    for layout in Layout::ALL {
+        for edge in ["off", "on"] {
+            let truth = True::starting(layout, SystemClock, SystemClock.now().nanos(), &Events::default());
+            let options = truth.options(&[("edge", edge)]);
+            // Above the rated power of a platform, so that no step but a true one is plausible.
+            let expectations = Expectations::default()
+                .with_reads(20)
+                .with_pause(Duration::from_millis(3))
+                .with_most_power(Watts::from_watts(900.0));
+            let report = conformance(|| DRIVER.open("all", &options), expectations);
+            assert!(report.ran() > 15, "{report}");
+        }
+    }
 }
 
 #[test]

@@ -91,8 +91,10 @@ const fn esu(unit_register: u64) -> i32 {
     (unit_register >> 8 & 0x1f) as i32
 }
 
+/// 2 to an exponent of -31 to 31, exactly: `powi` promises no precision.
 fn exp2(exponent: i32) -> f64 {
-    2.0_f64.powi(exponent)
+    let power = f64::from(1_u32 << (exponent.unsigned_abs() & 31));
+    if exponent < 0 { 1.0 / power } else { power }
 }
 
 /// What the two registers of PLATYPUS's mitigation say: whether filtering can be set by software
@@ -138,6 +140,17 @@ mod tests {
         assert_eq!(registers(&cpu(Vendor::NotX86, 0, 0)), None);
         assert_eq!(filtering_bits(1 << 11, 1), (true, true));
         assert_eq!(filtering_bits(1 << 10, 2), (false, false));
+    }
+
+    #[test]
+    fn powers_of_two_are_exact() {
+        let bits = |exponent| exp2(exponent).to_bits();
+        assert_eq!((bits(0), bits(1), bits(-1)), (1.0_f64.to_bits(), 2.0_f64.to_bits(), 0.5_f64.to_bits()));
+        assert_eq!(
+            (bits(-14), bits(-31)),
+            (6.103_515_625e-5_f64.to_bits(), 4.656_612_873_077_393e-10_f64.to_bits())
+        );
+        assert_eq!(bits(31), 2_147_483_648.0_f64.to_bits());
     }
 
     proptest! {
