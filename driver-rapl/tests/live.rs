@@ -137,6 +137,34 @@ fn perf_left_unread_for_longer_than_the_kernel_counts_is_flagged() {
     assert_eq!(calm.descriptor().details["read_within_ms"], "no bound");
 }
 
+/// Makes an event one that never counts: Linux' software event of emulated instructions.
+fn silence(fake: &Fake, event: &str) {
+    fake.file(&format!("sys/bus/event_source/devices/power/events/{event}"), "event=0x08");
+}
+
+#[test]
+#[ignore = "needs root: run by .ci/run"]
+fn a_platform_that_is_listed_and_does_not_count_is_no_whole() {
+    let machine = machines::client();
+    silence(&machine.fake, "energy-psys");
+    let source = machine.fake.open("all/perf", &[]).unwrap();
+    let descriptor = source.descriptor();
+    assert_eq!(descriptor.find("psys"), None);
+    assert_eq!(descriptor.channels[0].part_of, None);
+    assert!(descriptor.details["skipped"].starts_with("psys: listed, but it did not count"));
+
+    // A virtual machine on Sapphire Rapids, as found on one: a PMU with psys alone, and nothing else.
+    let guest = Fake::new();
+    guest.cpu("GenuineIntel", 6, 0x8f, "Intel(R) Xeon(R) Processor", "fpu msr hypervisor");
+    guest.topology(&[(0, 0, 0)]);
+    guest.pmu("power", "0", &["energy-psys"]);
+    silence(&guest, "energy-psys");
+    let found = driver_rapl::DRIVER.discover_with(&guest.options(&[])).unwrap();
+    let [only] = &found[..] else { panic!("{found:?}") };
+    let power_core::Access::Unavailable { reason, .. } = &only.access else { panic!("{only:?}") };
+    assert!(reason.starts_with("this is a virtual machine"), "{reason}");
+}
+
 #[test]
 #[ignore = "needs root: run by .ci/run"]
 fn a_pmu_whose_cpus_are_offline_is_explained() {
@@ -148,5 +176,5 @@ fn a_pmu_whose_cpus_are_offline_is_explained() {
     assert_eq!(source.descriptor().details["skipped"], "CPU 7 of the cpumask: offline");
     fake.file("sys/bus/event_source/devices/power/cpumask", "7");
     let error = fake.open("all/perf", &[]).unwrap_err();
-    assert!(error.message().contains("no CPU in the cpumask"), "{error}");
+    assert!(error.message().contains("CPU 7 of the cpumask: offline"), "{error}");
 }

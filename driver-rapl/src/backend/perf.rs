@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use power_core::Joules;
 
@@ -31,6 +33,14 @@ const KERNEL_BITS_J: f64 = 32_768.0;
 
 /// Coarsest unit of a counter behind perf but for psys, 2^-14 J, in joules: what its smallest step is at most.
 const COARSEST_UNIT_J: f64 = 6.103_515_625e-5;
+
+/// Longest wait for psys to count: 1 J, its coarsest unit, at 10 W, less than any machine that has one draws.
+const PSYS_WAIT: Duration = Duration::from_millis(100);
+
+/// What is said of a psys that does not count. Linux lists it on Sapphire and Emerald Rapids without looking
+/// (`no_check` of `intel_rapl_spr_msrs` in arch/x86/events/rapl.c), in virtual machines too; as a whole of all packages
+/// it would make everything 0.
+const GHOST: &str = "listed, but it did not count for 100 ms: this board or virtual machine has none";
 
 /// One event of a PMU.
 #[derive(Debug, Clone, Copy)]
@@ -69,12 +79,23 @@ pub(super) fn open(config: &Config, machine: &Machine) -> Result<Opened, Barrier
             .push((format!("cpu.{}", Domain::new(place.package, die, Kind::Package)), place.cpu.to_string()));
         let events: Vec<_> = pmu.events.iter().map(|event| line(*event, place, die)).collect();
         // A platform's meter is one for the package, whatever its dies.
-        let events =
-            events.into_iter().filter(|(_, line)| !opened.domains().any(|known| *known == line.domain));
-        opened.taps.extend(group(pmu.kind, place.cpu, &events.collect::<Vec<_>>(), machine)?);
+        let known = |line: &Line| opened.domains().any(|known| *known == line.domain);
+        let mut events: Vec<_> = events.into_iter().filter(|(_, line)| !known(line)).collect();
+        if let Some(at) = events.iter().position(|(_, line)| line.domain.kind == Kind::Psys)
+            && !counts(pmu.kind, events[at].0, place.cpu).map_err(|error| barrier(&error, machine))?
+        {
+            let (_, ghost) = events.remove(at);
+            opened.skipped.push(format!("{}: {GHOST}", ghost.domain));
+        }
+        opened.taps.extend(group(pmu.kind, place.cpu, &events, machine)?);
     }
     if opened.taps.is_empty() {
-        return Err(Barrier::absent(Way::Perf, "no CPU in the cpumask of the PMU power is online", None));
+        let (reason, mend) = if machine.has_rapl() {
+            (format!("nothing of the PMU power counts: {}", opened.skipped.join("; ")), None)
+        } else {
+            machine.why_not("rapl")
+        };
+        return Err(Barrier::absent(Way::Perf, reason, mend.as_deref()));
     }
     cores(config, machine, &mut opened)?;
     Ok(opened)
@@ -147,6 +168,24 @@ fn places(cpus: &[u32], machine: &Machine, skipped: &mut Vec<String>) -> Vec<(Pl
     }
     let die = |place: &Place| (per_package.get(&place.package) > Some(&1)).then_some(place.die);
     there.into_iter().map(|place| (place, die(&place))).collect()
+}
+
+/// Whether an event counts at all, within [`PSYS_WAIT`].
+fn counts(kind: u32, config: u64, cpu: u32) -> io::Result<bool> {
+    let layout = Layout::Group { count: 1, _members: Vec::new() };
+    let counter = Counter::new(sys::open_event(kind, config, cpu, None)?, layout);
+    let (mut first, mut now) = ([0; MOST], [0; MOST]);
+    let start = Instant::now();
+    if counter.read(&mut first).is_err() {
+        return Ok(false);
+    }
+    while start.elapsed() < PSYS_WAIT {
+        if counter.read(&mut now).is_ok() && now[0] != first[0] {
+            return Ok(true);
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+    Ok(false)
 }
 
 fn line(event: Event, place: Place, die: Option<u32>) -> (u64, Line) {
