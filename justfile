@@ -32,3 +32,8 @@ peers:
 
 bench *arguments:
     cargo bench -p benches {{arguments}}
+
+# Unsafe and pure code of the RAPL driver under Miri. Needs a nightly toolchain with miri; takes minutes.
+miri:
+    MIRIFLAGS="-Zmiri-disable-isolation -Zmiri-no-short-fd-operations" PROPTEST_CASES=4 \
+        cargo +nightly miri test -p driver-rapl --lib -- --skip panics --skip no_number

@@ -1,7 +1,7 @@
 //! From a run on disk to the readings that the analysis works on: one channel at a time, on one time base.
 
 use power_analysis::{Raw, Readings, ReadingsBuilder};
-use power_core::Delivery;
+use power_core::{Delivery, Flags};
 
 use crate::clock_map::ClockMap;
 use crate::run::{ChannelRef, RowValue, Run};
@@ -40,6 +40,9 @@ pub fn load(run: &Run, key: &str) -> Result<Loaded> {
                 RowValue::Count(count) => Raw::Count(count),
                 RowValue::Missing => Raw::Missing,
             };
+            if row.flags.contains(Flags::BREAK) {
+                builder.push_break(start);
+            }
             builder.push(start, end, raw);
         }
         Ok(())

@@ -1,5 +1,7 @@
 //! The readings of one channel on the time base, before anything is concluded from them.
 
+use std::time::Duration;
+
 use power_core::{Channel, Delivery, Quantity, Step, step};
 
 use crate::time::{Interval, midpoint, seconds};
@@ -47,6 +49,7 @@ pub struct ReadingsBuilder {
     end_ns: Vec<i64>,
     watts: Vec<f64>,
     counts: Vec<u64>,
+    breaks_ns: Vec<i64>,
     missing_ns: Vec<i64>,
     reordered: usize,
 }
@@ -60,6 +63,7 @@ impl ReadingsBuilder {
             end_ns: Vec::new(),
             watts: Vec::new(),
             counts: Vec::new(),
+            breaks_ns: Vec::new(),
             missing_ns: Vec::new(),
             reordered: 0,
         })
@@ -85,6 +89,12 @@ impl ReadingsBuilder {
         self.end_ns.push(end_ns.max(start_ns));
     }
 
+    /// Notes that the reading that starts at `start_ns` does not continue the one before
+    /// ([`Flags::BREAK`](power_core::Flags::BREAK)): what a counter counted between them is unknown.
+    pub fn push_break(&mut self, start_ns: i64) {
+        self.breaks_ns.push(start_ns);
+    }
+
     /// The readings, sorted by time; how many were out of order stays known.
     pub fn finish(mut self) -> Readings {
         if self.reordered > 0 {
@@ -101,7 +111,9 @@ impl ReadingsBuilder {
         self.missing_ns.sort_unstable();
         let (values, resets_ns) = match self.channel.quantity {
             Quantity::EnergyCounter { quantum, modulus } => {
-                let (energy, resets) = unwrap_counter(&self.start_ns, &self.counts, quantum.get(), modulus);
+                self.breaks_ns.sort_unstable();
+                let counter = Counter { channel: &self.channel, quantum_j: quantum.get(), modulus };
+                let (energy, resets) = counter.unwrap(&self.start_ns, &self.counts, &self.breaks_ns);
                 (Values::Energy(energy), resets)
             }
             _ => (Values::Power(self.watts), Vec::new()),
@@ -118,27 +130,46 @@ impl ReadingsBuilder {
     }
 }
 
-/// Energy since the first count, and the times of the readings that follow a reset.
-fn unwrap_counter(
-    times: &[i64],
-    counts: &[u64],
+/// What tells a counter's steps apart.
+struct Counter<'a> {
+    channel: &'a Channel,
     quantum_j: f64,
     modulus: Option<u64>,
-) -> (Vec<f64>, Vec<i64>) {
-    let mut total = 0.0;
-    let mut energy = Vec::with_capacity(counts.len());
-    let mut resets = Vec::new();
-    energy.extend(counts.first().map(|_| 0.0));
-    for (pair, time) in counts.windows(2).zip(times.windows(2)) {
-        // A step can be late by the device's own update period, which is below a second in every known sensor.
-        let most = most_counts(seconds(time[1].saturating_sub(time[0])) + 1.0, quantum_j);
-        match step(pair[0], pair[1], modulus, most) {
-            Step::Advance(counts) | Step::Wrap(counts) => total += energy_of(counts, quantum_j),
-            Step::Reset => resets.push(time[1]),
+}
+
+impl Counter<'_> {
+    /// Energy since the first count, and the times of the readings before which the energy is unknown.
+    fn unwrap(&self, times: &[i64], counts: &[u64], breaks: &[i64]) -> (Vec<f64>, Vec<i64>) {
+        let mut total = 0.0;
+        let mut energy = Vec::with_capacity(counts.len());
+        let mut resets = Vec::new();
+        let before = |time: i64| breaks.partition_point(|&at| at <= time);
+        let broken = |from: i64, to: i64| before(from) < before(to);
+        energy.extend(counts.first().map(|_| 0.0));
+        for (pair, time) in counts.windows(2).zip(times.windows(2)) {
+            let most = self.most(time[1].saturating_sub(time[0]));
+            match step(pair[0], pair[1], self.modulus, most) {
+                Step::Advance(counts) | Step::Wrap(counts) if !broken(time[0], time[1]) => {
+                    total += energy_of(counts, self.quantum_j);
+                }
+                _ => resets.push(time[1]),
+            }
+            energy.push(total);
         }
-        energy.push(total);
+        (energy, resets)
     }
-    (energy, resets)
+
+    /// Greatest plausible step between two readings whose starts are `apart_ns` apart.
+    ///
+    /// Where nobody rates the channel's power, a second wrap cannot be called plausible or not, and is taken not to be.
+    fn most(&self, apart_ns: i64) -> u64 {
+        let apart = Duration::from_nanos(u64::try_from(apart_ns).unwrap_or_default());
+        self.channel.most_counts(apart).unwrap_or_else(|| {
+            // A step can be late by the device's own update period, which is below a second in every known sensor.
+            let most = most_counts(seconds(apart_ns) + 1.0, self.quantum_j);
+            self.modulus.map_or(most, |modulus| most.min(modulus.saturating_sub(1)))
+        })
+    }
 }
 
 #[expect(
@@ -214,7 +245,8 @@ impl Readings {
         self.reordered
     }
 
-    /// When a counter was found set back or implausibly advanced: the energy before this reading is unknown.
+    /// When a counter was found set back, implausibly advanced, or left unread for too long: the energy before this
+    /// reading is unknown.
     pub fn resets_ns(&self) -> &[i64] {
         &self.resets_ns
     }
@@ -246,5 +278,47 @@ impl Readings {
             self.start_ns.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).collect();
         let middle = steps.len() / 2;
         (!steps.is_empty()).then(|| *steps.select_nth_unstable(middle).1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use power_core::{Joules, Watts};
+
+    use super::*;
+
+    /// Readings of a counter of 1 J that wraps at 1000 J, behind 100 W at most.
+    fn resets(readings: &[(i64, u64)], breaks_s: &[i64]) -> (f64, Vec<i64>) {
+        let quantity = Quantity::EnergyCounter { quantum: Joules::from_joules(1.0), modulus: Some(1_000) };
+        let channel = Channel::new("package", quantity)
+            .with_rated_power(Watts::from_watts(100.0))
+            .with_update_period(Duration::from_millis(1));
+        let mut builder = ReadingsBuilder::new(channel).unwrap();
+        for &(second, count) in readings {
+            builder.push(second * 1_000_000_000, second * 1_000_000_000 + 10, Raw::Count(count));
+        }
+        for second in breaks_s {
+            builder.push_break(second * 1_000_000_000);
+        }
+        let readings = builder.finish();
+        let Values::Energy(energy) = readings.values() else { unreachable!() };
+        (*energy.last().unwrap(), readings.resets_ns().iter().map(|time| time / 1_000_000_000).collect())
+    }
+
+    #[test]
+    fn an_interval_with_two_possible_wraps_is_unknown() {
+        assert_eq!(resets(&[(0, 900), (5, 100), (9, 300)], &[]), (400.0, vec![]));
+        // In 11 s at 100 W, 200 J and 1200 J look the same only if 1200 J were possible.
+        assert_eq!(resets(&[(0, 900), (11, 100)], &[]), (200.0, vec![]));
+        assert_eq!(resets(&[(0, 900), (13, 100), (14, 150)], &[]), (50.0, vec![13]));
+        // A fall that would take more than the rated power is no wrap.
+        assert_eq!(resets(&[(0, 500), (5, 100)], &[]), (0.0, vec![5]));
+    }
+
+    #[test]
+    fn a_break_is_not_counted_across() {
+        let readings = [(0, 900), (1, 950), (2, 20), (3, 40)];
+        assert_eq!(resets(&readings, &[]), (140.0, vec![]));
+        assert_eq!(resets(&readings, &[2]), (70.0, vec![2]));
     }
 }

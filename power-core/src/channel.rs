@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
-use crate::{Quantity, Unit};
+use crate::{Quantity, Unit, Watts};
 
 /// Position of a channel in its source's [`Descriptor`](crate::Descriptor).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -164,6 +164,12 @@ pub struct Channel {
     /// Limits of error from the data sheet.
     #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
     pub accuracy: Option<Accuracy>,
+    /// Power that this point can never exceed: what bounds the step of an energy counter.
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, rename = "rated_power_w", skip_serializing_if = "Option::is_none")
+    )]
+    pub rated_power: Option<Watts>,
 }
 
 impl Channel {
@@ -179,6 +185,7 @@ impl Channel {
             range: None,
             resolution: None,
             accuracy: None,
+            rated_power: None,
         }
     }
 
@@ -238,6 +245,13 @@ impl Channel {
     #[must_use]
     pub fn with_accuracy(mut self, accuracy: Accuracy) -> Self {
         self.accuracy = Some(accuracy);
+        self
+    }
+
+    /// Sets the power that this point can never exceed.
+    #[must_use]
+    pub fn with_rated_power(mut self, power: Watts) -> Self {
+        self.rated_power = Some(power);
         self
     }
 }

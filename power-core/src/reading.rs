@@ -126,6 +126,9 @@ impl Flags {
     pub const COARSE: Self = Self(1 << 4);
     /// The device's own uncertainty check failed or could not be made.
     pub const UNCERTAIN: Self = Self(1 << 5);
+    /// Nothing is known of what lies between the value before and this one: the host slept, the device restarted,
+    /// or a counter was left unread for too long.
+    pub const BREAK: Self = Self(1 << 6);
 
     /// The flags as bits, as they stand in a run on disk.
     pub const fn bits(self) -> u16 {
@@ -153,7 +156,7 @@ impl std::ops::BitOr for Flags {
 impl fmt::Display for Flags {
     /// Writes the names of the flags, such as `missing|stale`; unknown bits as one number; nothing for none.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const NAMES: [&str; 6] = ["missing", "overrun", "overrange", "stale", "coarse", "uncertain"];
+        const NAMES: [&str; 7] = ["missing", "overrun", "overrange", "stale", "coarse", "uncertain", "break"];
         let mut separator = "";
         for (_, name) in NAMES.iter().enumerate().filter(|(bit, _)| (self.0 >> bit) & 1 == 1) {
             write!(f, "{separator}{name}")?;

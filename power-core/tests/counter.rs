@@ -1,6 +1,10 @@
 //! A counter's step is the true one wherever it can be known, and unknown elsewhere.
 
-use power_core::{Step, step};
+use std::time::Duration;
+
+use power_core::{
+    Channel, ChannelId, Clock, Flags, HostTime, Joules, Quantity, Reading, Recorder, Step, Value, Watts, step,
+};
 use proptest::prelude::*;
 
 /// A modulus, a bound below it, a true step within the bound, and a count to start from.
@@ -33,6 +37,23 @@ proptest! {
     }
 
     #[test]
+    fn a_step_is_given_only_where_it_is_the_only_one(
+        (modulus, previous) in (1..=1_000_u64).prop_flat_map(|modulus| (Just(modulus), 0..modulus)),
+        advance in 0..5_000_u64,
+        slack in 0..2_000_u64,
+    ) {
+        let most = advance + slack;
+        let next = (previous + advance) % modulus;
+        let possible = (0..=most).filter(|step| (previous + step) % modulus == next).count();
+        let found = step(previous, next, Some(modulus), most);
+        if possible == 1 {
+            prop_assert_eq!(found.counts(), Some(advance));
+        } else {
+            prop_assert_eq!(found, Step::Gap);
+        }
+    }
+
+    #[test]
     fn a_fall_without_a_modulus_is_a_reset(previous in 1..=u64::MAX, fall in 1..=u64::MAX, most: u64) {
         let next = previous - fall.min(previous);
         prop_assert_eq!(step(previous, next, None, most), Step::Reset);
@@ -47,4 +68,57 @@ fn edges() {
     // A count that the modulus does not allow cannot have wrapped at it.
     assert_eq!(step(100, 0, Some(100), u64::MAX), Step::Reset);
     assert_eq!(step(5, 0, Some(0), u64::MAX), Step::Reset);
+}
+
+/// A clock that stands where it is put.
+#[derive(Debug)]
+struct At(i64);
+
+impl Clock for At {
+    fn now(&self) -> HostTime {
+        HostTime::from_nanos(self.0)
+    }
+}
+
+fn reading(second: i64, value: impl Into<Value>, flags: Flags) -> Reading {
+    let (clock, mut readings) = (At(second * 1_000_000_000), Vec::new());
+    let recorder = Recorder::new(&clock, &mut readings);
+    let ((), stamp) = recorder.bracket(|| Ok::<_, ()>(())).unwrap();
+    Reading::new(ChannelId(0), value, stamp).flagged(flags)
+}
+
+fn package() -> Channel {
+    let quantity = Quantity::EnergyCounter { quantum: Joules::from_joules(0.5), modulus: Some(2_002) };
+    Channel::new("package", quantity)
+        .with_rated_power(Watts::from_watts(100.0))
+        .with_update_period(Duration::from_secs(1))
+}
+
+#[test]
+fn a_channel_tells_its_own_steps() {
+    let at = |second, count| reading(second, Value::Count(count), Flags::NONE);
+    let channel = package();
+    // 1000 J at 100 W are 10 s; one of them may be spent on waiting for an update.
+    assert_eq!(channel.read_within(), Some(Duration::from_secs(9)));
+    assert_eq!(channel.step(&at(0, 1_900), &at(9, 1_899)), Some(Step::Wrap(2_001)));
+    assert_eq!(channel.step(&at(0, 1_900), &at(1, 98)), Some(Step::Wrap(200)));
+    assert_eq!(channel.step(&at(0, 1_900), &at(1, 1_000)), Some(Step::Reset));
+    assert_eq!(channel.step(&at(0, 1_900), &at(9, 1_901)), Some(Step::Advance(1)));
+    assert_eq!(channel.step(&at(0, 1_900), &at(10, 1_901)), Some(Step::Gap));
+    let broken = reading(1, Value::Count(98), Flags::BREAK);
+    assert_eq!(channel.step(&at(0, 1_900), &broken), Some(Step::Reset));
+    assert_eq!(channel.step(&at(0, 1_900), &reading(1, Value::Missing, Flags::NONE)), None);
+}
+
+#[test]
+fn what_is_not_known_bounds_nothing() {
+    let at = |second, count| reading(second, Value::Count(count), Flags::NONE);
+    let mut unrated = package();
+    unrated.rated_power = None;
+    assert_eq!((unrated.read_within(), unrated.most_counts(Duration::ZERO)), (None, None));
+    assert_eq!(unrated.step(&at(0, 1_900), &at(1_000, 1_899)), Some(Step::Wrap(2_001)));
+    let power = Channel::new("power", Quantity::power()).with_rated_power(Watts::from_watts(1.0));
+    assert_eq!((power.read_within(), power.most_counts(Duration::ZERO)), (None, None));
+    assert_eq!(power.step(&at(0, 1), &at(1, 2)), None);
+    assert_eq!(Flags::BREAK.to_string(), "break");
 }
