@@ -9,10 +9,12 @@ mod rig;
 mod smi;
 
 pub use description::{
-    Calls, Description, Fault, FaultKind, GpuDescription, Load, SensorDescription, Smi, Stamps,
+    Calls, CpuLoad, Description, Fault, FaultKind, GpuDescription, Load, MeterDescription, MeterKind,
+    NodeDescription, RaplDescription, RaplDomain, SensorDescription, Smi, Stage, StageKind, StampPosition,
+    Stamps, Workload,
 };
 pub use error::{Error, Result};
-pub use node::{RIG_VARIABLE, Truth};
+pub use node::{Mark, NodeTruth, RIG_VARIABLE, Rail, Truth};
 #[cfg(unix)]
 pub use rig::RigControl;
 pub use rig::{FaultId, SOCKET_VARIABLE, VirtualRig};
