@@ -2,10 +2,13 @@
 
 mod description;
 mod error;
+#[cfg(unix)]
+mod meter;
 mod node;
 mod num;
 mod nvml;
 mod rig;
+mod simulate;
 mod smi;
 
 pub use description::{
@@ -14,9 +17,12 @@ pub use description::{
     Stamps, Workload,
 };
 pub use error::{Error, Result};
-pub use node::{Mark, NodeTruth, RIG_VARIABLE, Rail, Truth};
 #[cfg(unix)]
-pub use rig::RigControl;
+pub use meter::Address;
+pub use node::{Mark, MeterTruth, NodeTruth, RIG_VARIABLE, Rail, Truth};
 pub use rig::{FaultId, SOCKET_VARIABLE, VirtualRig};
+#[cfg(unix)]
+pub use rig::{Meter, RigControl, serve};
+pub use simulate::{Simulated, SimulatedChannel, SimulatedReading, Simulation, simulate};
 #[doc(hidden)]
 pub use smi::nvidia_smi;

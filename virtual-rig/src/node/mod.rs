@@ -3,9 +3,12 @@
 mod faults;
 mod gpu;
 mod journal;
+mod meter;
 mod physics;
 mod rail;
+mod rapl;
 mod script;
+mod shared;
 mod timeline;
 mod truth;
 mod wave;
@@ -20,8 +23,12 @@ use crate::{Error, Result};
 pub(crate) use faults::{Faults, GPU_IS_LOST};
 pub(crate) use gpu::{Gpu, RING_DEPTH, Sample, Sensors, mean};
 pub(crate) use journal::{Entry, LEAD_NS};
+pub(crate) use meter::MeterModel;
+pub use meter::MeterTruth;
 pub use rail::Rail;
+pub(crate) use rapl::RaplCounter;
 pub use script::Mark;
+pub(crate) use shared::Shared;
 pub use timeline::NodeTruth;
 pub use truth::Truth;
 
@@ -89,11 +96,6 @@ impl Node {
         let rail = |gpu: &Gpu| GpuRail { truth: gpu.truth.clone(), span_w: gpu.span_w() };
         let gpus = self.gpus.iter().map(rail).collect();
         NodeTruth::new(&self.description.node, gpus, self.script.take(), self.origin_ns)
-    }
-
-    /// Host time of second 0 in ns.
-    pub(crate) const fn origin_ns(&self) -> i64 {
-        self.origin_ns
     }
 
     /// Takes in what happened since the last time.
