@@ -192,9 +192,9 @@ fn of_gpu(gpu: &mut Gpu, reads: &[Read]) -> Vec<SimulatedChannel> {
     type Look = fn(&Sensors, i64) -> Option<f64>;
     let index = gpu.index;
     let rail = Rail::Gpu(index);
-    let power = |window_ms: f64| match window_ms > 0.0 {
-        true => Quantity::average_power(Duration::from_nanos(nanos_of_ms(window_ms).unsigned_abs())),
-        false => Quantity::power(),
+    let power = |window_ms: f64| {
+        let window = Duration::from_nanos(nanos_of_ms(window_ms).unsigned_abs());
+        if window.is_zero() { Quantity::power() } else { Quantity::average_power(window) }
     };
     let counter = Quantity::EnergyCounter { quantum: Joules::from_millijoules(1), modulus: None };
     let mut looks: Vec<(&str, Quantity, Look)> =

@@ -62,8 +62,11 @@ fn take_tcp(bytes: &[u8]) -> Option<(usize, TcpRequest)> {
     Some((6 + length, Some(([header[0], header[1]], header[6], frame.to_vec()))))
 }
 
-/// An RTU frame: unit and request; none if its checksum is wrong. Every request that is answered has 8 bytes.
-fn take_rtu(bytes: &[u8]) -> Option<(usize, Option<(u8, Vec<u8>)>)> {
+/// An RTU frame: unit and request; none if its checksum is wrong.
+type RtuRequest = Option<(u8, Vec<u8>)>;
+
+/// Every request that is answered has 8 bytes.
+fn take_rtu(bytes: &[u8]) -> Option<(usize, RtuRequest)> {
     let function = *bytes.get(1)?;
     let length = if matches!(function, 15 | 16) { 9 + usize::from(*bytes.get(6)?) } else { 8 };
     let frame = bytes.get(..length)?;

@@ -183,7 +183,7 @@ impl MeterModel {
             noise_w: described.noise_w.unwrap_or(kind.noise_w),
             quantum_w: kind.quantum_w,
             drift_ppm,
-            phase_ns: rounded((draw(5) + 1.0) / 2.0 * float(period_ns)),
+            phase_ns: rounded(f64::midpoint(draw(5), 1.0) * float(period_ns)),
             seed,
         }
     }

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::time::Duration;
 
-use super::VirtualRig;
+use super::{Meter, VirtualRig};
 use crate::description::Description;
 use crate::{Error, Result};
 
@@ -19,20 +19,17 @@ use crate::{Error, Result};
 pub fn serve(description: Description, out: &mut dyn Write, until: &dyn Fn() -> bool) -> Result<()> {
     let rig = VirtualRig::start(description)?;
     let sources = rig.write_sources()?;
-    let mut text =
-        String::from("# A virtual rig. Use it from another shell by these lines; it ends with this one.\n");
-    for (name, value) in rig.env() {
-        text += &format!("export {name}={}\n", quoted(&value.to_string_lossy()));
-    }
-    text += &format!("export WATTPROOF_RIG_SOURCES={}\n", quoted(&sources.display().to_string()));
-    text += &format!("# NVML: {}\n", rig.nvml_path().display());
-    if let Some(root) = rig.powercap_root() {
-        text += &format!("# powercap: {}\n", root.display());
-    }
-    for meter in rig.meters() {
-        text += &format!("# meter {}: {}\n", meter.truth.name, meter.device());
-    }
-    text += &format!("# second 0 is at {} ns of CLOCK_MONOTONIC\n", rig.origin_ns());
+    let mut lines =
+        vec!["# A virtual rig, for other shells by these lines; it ends with this one.".to_owned()];
+    let export = |name: &str, value: &str| format!("export {name}={}", quoted(value));
+    lines.extend(rig.env().iter().map(|(name, value)| export(name, &value.to_string_lossy())));
+    lines.push(export("WATTPROOF_RIG_SOURCES", &sources.display().to_string()));
+    lines.push(format!("# NVML: {}", rig.nvml_path().display()));
+    lines.extend(rig.powercap_root().map(|root| format!("# powercap: {}", root.display())));
+    let meter = |meter: Meter| format!("# meter {}: {}", meter.truth.name, meter.device());
+    lines.extend(rig.meters().into_iter().map(meter));
+    lines.push(format!("# second 0 is at {} ns of CLOCK_MONOTONIC", rig.origin_ns()));
+    let text = format!("{}\n", lines.join("\n"));
     out.write_all(text.as_bytes())
         .and_then(|()| out.flush())
         .map_err(|error| Error::because("cannot say where the rig is", error))?;
