@@ -63,7 +63,7 @@ fn it_counts_what_is_true_across_wraps() {
             sum += if now < last { now + range + 1 - last } else { now - last };
             last = now;
         }
-        let (to, shown_j, node) = (now_ns(), sum as f64 / 1e6, rig.node());
+        let (to, shown_j, node) = (now_ns(), f64::from(u32::try_from(sum).unwrap()) / 1e6, rig.node());
         // The tree is as old as its thread was late: up to half a second on a machine that has much else to do.
         let late = 500_000_000;
         let low = node.energy_j(rail, from, to - late).unwrap();
@@ -120,7 +120,7 @@ fn the_host_can_drive_the_packages() {
     std::thread::scope(|scope| {
         let cores = std::thread::available_parallelism().unwrap().get();
         (0..cores).for_each(|_| drop(scope.spawn(busy)));
-        std::thread::sleep(Duration::from_millis(1_000));
+        std::thread::sleep(Duration::from_secs(1));
         let now = now_ns();
         let power = rig.node().mean_w(Rail::Package(0), now - 500_000_000, now).unwrap();
         stop.store(true, std::sync::atomic::Ordering::Relaxed);

@@ -15,3 +15,6 @@ mod yokogawa;
 pub(crate) use instrument::Instrument;
 pub use server::Address;
 pub(crate) use server::Server;
+
+#[cfg(test)]
+mod tests;

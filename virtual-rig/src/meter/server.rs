@@ -105,7 +105,7 @@ impl Drop for Server {
 }
 
 /// Serves one line until its client is gone.
-fn session(line: &mut dyn Line, meter: &Instrument, stop: &Arc<AtomicBool>) {
+pub(super) fn session(line: &mut dyn Line, meter: &Instrument, stop: &Arc<AtomicBool>) {
     let mut wire = Wire::new(line, meter, stop);
     let served: Result<(), Over> = match meter.model.kind {
         MeterKind::Lmg450 | MeterKind::Lmg670 => lmg::serve(&mut wire),

@@ -75,3 +75,62 @@ fn instruments_that_are_left_out_are_left_out() {
     assert_eq!(names, ["wall/power", "modbus/power"]);
     assert!(simulate(&Description::paper_node(), f64::NAN, 1).is_err());
 }
+
+/// Pearson's correlation.
+fn correlation(pairs: &[(f64, f64)]) -> f64 {
+    let n = float(i64::try_from(pairs.len()).unwrap());
+    let mean = |of: fn(&(f64, f64)) -> f64| pairs.iter().map(of).sum::<f64>() / n;
+    let (a, b) = (mean(|p| p.0), mean(|p| p.1));
+    let sum = |of: &dyn Fn(&(f64, f64)) -> f64| pairs.iter().map(of).sum::<f64>();
+    let cov = sum(&|p| (p.0 - a) * (p.1 - b));
+    cov / (sum(&|p| (p.0 - a).powi(2)) * sum(&|p| (p.1 - b).powi(2))).sqrt()
+}
+
+#[test]
+fn trainings_are_as_the_paper_saw_them() {
+    use crate::description::{Stage, Workload};
+    let run = |stage: Stage| {
+        let node =
+            Description::paper_node().with_workload(Workload::once([stage.epochs((4, 4), (0.3, 3.0))]));
+        Simulation::new(node).gpu_hz(20.0).run(1_500.0, 4).unwrap()
+    };
+    // Mean power and utilisations of GPU 0 in each epoch.
+    let epochs = |run: &Simulated| -> Vec<(f64, f64, f64)> {
+        let mean = |name: &str, from: i64, to: i64| {
+            let readings = &run.channel(name).unwrap().readings;
+            let first = readings.partition_point(|r| r.t_start_ns < from + 200_000_000);
+            let last = readings.partition_point(|r| r.t_end_ns <= to);
+            let within = readings.get(first..last).filter(|within| !within.is_empty())?;
+            let n = float(i64::try_from(within.len()).unwrap());
+            Some(within.iter().map(|r| r.value).sum::<f64>() / n)
+        };
+        let marks = run.truth.marks(run.origin_ns, run.end_ns);
+        let epochs = marks.iter().filter(|mark| mark.depth == 2);
+        epochs
+            .filter_map(|mark| {
+                let power = run.truth.mean_w(Rail::Gpu(0), mark.begin_ns, mark.end_ns)?;
+                let used = mean("gpu0/utilisation", mark.begin_ns, mark.end_ns)?;
+                Some((power, used, mean("gpu0/memory_utilisation", mark.begin_ns, mark.end_ns)?))
+            })
+            .collect()
+    };
+    let single = epochs(&run(Stage::trainings(100).on_gpus([0])));
+    let shared = epochs(&run(Stage::trainings(100).distributed()));
+    assert!(single.len() > 250 && shared.len() > 250, "{} {}", single.len(), shared.len());
+    let of = |all: &[(f64, f64, f64)], f: fn(&(f64, f64, f64)) -> (f64, f64)| {
+        correlation(&all.iter().map(f).collect::<Vec<_>>())
+    };
+    for epochs in [&single, &shared] {
+        let (with_gpu, with_memory) = (of(epochs, |e| (e.0, e.1)), of(epochs, |e| (e.0, e.2)));
+        assert!((0.75..0.999).contains(&with_gpu), "{with_gpu}");
+        assert!((0.75..0.999).contains(&with_memory), "{with_memory}");
+    }
+    let span = |epochs: &[(f64, f64, f64)]| {
+        let powers = epochs.iter().map(|epoch| epoch.0);
+        powers.fold((f64::MAX, f64::MIN), |(low, high), power| (low.min(power), high.max(power)))
+    };
+    let ((low, high), (low_4, high_4)) = (span(&single), span(&shared));
+    // Training alone is at 146 to 305 W; an epoch has its validation in it.
+    assert!((130.0..175.0).contains(&low) && (255.0..310.0).contains(&high), "{low} {high}");
+    assert!(high_4 - low_4 < 0.75 * (high - low), "{low_4} to {high_4}, alone {low} to {high}");
+}
