@@ -293,7 +293,7 @@ fn a_rig_by_hand_says_what_is_needed() {
         "export PATH='",
         "export WATTPROOF_RIG_SOURCES='",
         "# powercap: ",
-        "# meter modbus: eastron-sdm630@tcp:",
+        "# meter modbus: sdm630@tcp:",
     ] {
         assert!(said.contains(needed), "{needed} is not in {said}");
     }

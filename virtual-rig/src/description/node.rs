@@ -96,7 +96,7 @@ impl Default for NodeDescription {
             board_w: 130.0,
             board_share: 0.04,
             ambient_c: 24.0,
-            thermal_c_per_w: 0.02,
+            thermal_c_per_w: 0.014,
             thermal_tau_s: 25.0,
             fan_max_w: 420.0,
             fan_min_speed: 0.35,

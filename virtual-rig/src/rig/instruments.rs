@@ -76,7 +76,7 @@ impl Meter {
             MeterKind::Lmg450 => "zes-lmg450",
             MeterKind::Lmg670 => "zes-lmg670",
             MeterKind::Wt310 => "yokogawa-wt300",
-            MeterKind::Sdm630Tcp | MeterKind::Sdm630Rtu => "eastron-sdm630",
+            MeterKind::Sdm630Tcp | MeterKind::Sdm630Rtu => "sdm630",
             MeterKind::Ptdaemon => "ptdaemon",
             MeterKind::WattsUp => "watts-up-pro",
         };
