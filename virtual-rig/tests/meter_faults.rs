@@ -145,6 +145,8 @@ fn readings_that_saturate_are_over_range_or_in_kilowatts() {
     lmg.fault(of(FaultKind::Overrange)).unwrap();
     std::thread::sleep(Duration::from_millis(1_200));
     assert!(client.ask("Watts").starts_with("Watts,-1.000000,"));
+    client.ask("RL");
+    assert!(client.line().contains(",Watts,-1.000000,"));
 }
 
 #[test]

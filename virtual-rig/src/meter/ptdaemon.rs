@@ -1,13 +1,12 @@
 //! SPEC's `PTDaemon`: lines of text over TCP, ended by CR and LF.
 //!
 //! Commands and replies as `mlcommons/power-dev` uses and checks them: `Hello`, `Identify`, `RR`, `SR,V|A,RANGE`,
-//! `Go,MS,RAMPUP[,MARK]`, `Stop`, `RL`, `Uncertainty`. The reply to `Watts` follows that of the daemon's
-//! temperature mode, which was seen in a log; with `Uncertainty` it is not documented in public.
+//! `Go,MS,RAMPUP[,MARK]`, `Stop`, `RL`. `Watts`, `Volts`, `Amps`, `PF` and `Uncertainty` are answered by mean, least,
+//! greatest, samples, errors and samples that count, of all since `Go`; the daemon is not documented in public.
 
 use super::calendar::Date;
 use super::instrument::Shown;
 use super::wire::{Over, Wire};
-use crate::num::float;
 
 /// Most samples of an untimed measurement.
 const MOST_SAMPLES: i64 = 500_000;
@@ -24,11 +23,46 @@ struct Session {
 #[derive(Debug, Clone)]
 struct Measuring {
     mark: String,
-    /// Publications of the analyser: the first of it, and the first that was not listed yet.
-    first: i64,
+    /// The first publication of the analyser that was not listed yet.
     unread: i64,
     /// Every how many publications there is a sample.
     every: i64,
+    /// The first publication that is not in the statistics yet.
+    uncounted: i64,
+    statistics: [Statistic; NAMES.len()],
+}
+
+/// What there are statistics of.
+const NAMES: [&str; 5] = ["watts", "volts", "amps", "pf", "uncertainty"];
+
+/// All samples of a measurement.
+#[derive(Debug, Clone, Copy, Default)]
+struct Statistic {
+    sum: f64,
+    low: f64,
+    high: f64,
+    valid: u32,
+    errors: u32,
+}
+
+impl Statistic {
+    fn count(&mut self, value: Option<f64>) {
+        let Some(value) = value else {
+            self.errors += 1;
+            return;
+        };
+        self.low = if self.valid == 0 { value } else { self.low.min(value) };
+        self.high = if self.valid == 0 { value } else { self.high.max(value) };
+        self.sum += value;
+        self.valid += 1;
+    }
+
+    fn text(&self, name: &str) -> String {
+        let mean = if self.valid == 0 { -1.0 } else { self.sum / f64::from(self.valid) };
+        let samples = self.valid + self.errors;
+        let Self { low, high, valid, errors, .. } = self;
+        format!("{name},{mean:.6},{low:.6},{high:.6},{samples},{errors},{valid}")
+    }
 }
 
 /// Serves one client until it is gone.
@@ -60,8 +94,7 @@ impl Session {
             },
             ("rl", []) => return self.unread(wire),
             ("rl", _) => "Error: Invalid number of parameters".to_owned(),
-            ("watts", []) => self.latest(wire),
-            ("uncertainty", []) => format!("Uncertainty,{:.4}", uncertainty(wire, &wire.meter.now()) * 100.0),
+            (name, []) if NAMES.contains(&name) => self.statistic(name, words[0], wire),
             _ => format!("Error: Unknown command {:?}", words[0]),
         };
         vec![reply]
@@ -97,7 +130,9 @@ impl Session {
         let first = wire.meter.newest() + 1;
         let mark = mark.filter(|mark| !mark.is_empty()).map_or("notset", |mark| *mark).to_owned();
         let every = (period_ms / own_ms).max(1);
-        self.measuring = Some(Measuring { mark, first, unread: first + samples * every, every });
+        let first = first + samples * every;
+        let statistics = [Statistic::default(); NAMES.len()];
+        self.measuring = Some(Measuring { mark, unread: first, every, uncounted: first, statistics });
         format!(
             "Starting untimed measurement, maximum {MOST_SAMPLES} samples at {period_ms}ms with {samples} rampup \
              samples"
@@ -120,15 +155,28 @@ impl Session {
         lines
     }
 
-    fn latest(&self, wire: &Wire<'_>) -> String {
+    /// The statistics of one quantity since the measurement began.
+    fn statistic(&mut self, name: &str, asked: &str, wire: &Wire<'_>) -> String {
+        let Some(measuring) = &mut self.measuring else { return "No data".to_owned() };
         let newest = wire.meter.newest();
-        match &self.measuring {
-            Some(measuring) if newest >= measuring.first => {
-                let done = (newest - measuring.first) / measuring.every;
-                values(&wire.meter.at(measuring.first + done * measuring.every))
+        while measuring.uncounted <= newest {
+            let shown = wire.meter.at(measuring.uncounted);
+            let ranged = |value: f64| (!shown.overrange).then_some(value);
+            let values = [
+                ranged(shown.power_w),
+                Some(shown.volts),
+                ranged(shown.amps),
+                ranged(shown.power_factor),
+                ranged(uncertainty(wire, &shown) * 100.0),
+            ];
+            for (statistic, value) in measuring.statistics.iter_mut().zip(values) {
+                statistic.count(value);
             }
-            _ => "No data".to_owned(),
+            measuring.uncounted += measuring.every;
         }
+        let place = NAMES.iter().position(|known| *known == name).unwrap_or(0);
+        let statistic = &measuring.statistics[place];
+        if statistic.valid + statistic.errors == 0 { "No data".to_owned() } else { statistic.text(asked) }
     }
 }
 
@@ -158,5 +206,5 @@ fn time(unix_ns: i64) -> String {
 /// The limits of error of a reading as a share of it.
 fn uncertainty(wire: &Wire<'_>, shown: &Shown) -> f64 {
     let (of_reading, of_range) = wire.meter.model.accuracy;
-    of_reading + of_range * wire.meter.model.range_w / shown.power_w.max(float(1))
+    of_reading + of_range * wire.meter.model.range_w / shown.power_w.max(1.0)
 }

@@ -6,7 +6,7 @@
 use super::instrument::Shown;
 use super::number::engineering;
 use super::wire::{Over, Wire};
-use crate::num::float;
+use crate::num::{float, rounded};
 
 /// The items that a meter has from the factory.
 const ITEMS: [&str; 10] = ["U", "I", "P", "S", "Q", "LAMBDA", "PHI", "FU", "FI", "NONE"];
@@ -19,6 +19,8 @@ struct Session {
     items: Vec<String>,
     number: usize,
     header: bool,
+    /// Voltage and current range; automatic where none was set.
+    ranges: [Option<f64>; 2],
     errors: Vec<&'static str>,
 }
 
@@ -26,7 +28,7 @@ impl Default for Session {
     fn default() -> Self {
         let mut items: Vec<String> = ITEMS.iter().map(|item| (*item).to_owned()).collect();
         items.resize(MOST_ITEMS, "NONE".to_owned());
-        Self { items, number: ITEMS.len(), header: true, errors: Vec::new() }
+        Self { items, number: ITEMS.len(), header: true, ranges: [None; 2], errors: Vec::new() }
     }
 }
 
@@ -97,7 +99,11 @@ impl Session {
         };
         match plain.as_slice() {
             [num, norm, val] if is(num, "NUMeric") && is(norm, "NORMal") && is(val, "VALue") && query => {
-                self.values(argument, &wire.meter.now()).map(Some)
+                let mut shown = wire.meter.now();
+                // With a crest factor of 3 a range goes to 130 % of itself.
+                shown.overrange |= self.ranges[0].is_some_and(|range| shown.volts > 1.3 * range);
+                shown.overrange |= self.ranges[1].is_some_and(|range| shown.amps > 1.3 * range);
+                self.values(argument, &shown).map(Some)
             }
             [num, norm, number] if is(num, "NUMeric") && is(norm, "NORMal") && is(number, "NUMber") => {
                 if query {
@@ -143,6 +149,51 @@ impl Session {
                 let seconds = float(wire.meter.model.period_ns) / 1e9;
                 Ok(Some(headed(":RATE", engineering(seconds))))
             }
+            [rate] if is(rate, "RATE") => {
+                let own_ms = wire.meter.model.period_ns / 1_000_000;
+                if milliseconds(argument) == Some(own_ms) {
+                    Ok(None)
+                } else {
+                    Err("222,\"Data out of range\"")
+                }
+            }
+            [measure, averaging, state]
+                if is(measure, "MEASure") && is(averaging, "AVERaging") && is(state, "STATe") && query =>
+            {
+                Ok(Some(headed(":MEASURE:AVERAGING:STATE", "0".to_owned())))
+            }
+            [input, factor] if is(input, "INPut") && is(factor, "CFACtor") && query => {
+                Ok(Some(headed(":INPUT:CFACTOR", "3".to_owned())))
+            }
+            [input, what, setting] if is(input, "INPut") && (is(what, "VOLTage") || is(what, "CURRent")) => {
+                let which = usize::from(is(what, "CURRent"));
+                let header = format!(":INPUT:{}", if which == 0 { "VOLTAGE" } else { "CURRENT" });
+                let range = &mut self.ranges[which];
+                // The ranges that a WT310E has at most: 600 V and 20 A.
+                let most = [600.0, 20.0][which];
+                match (is(setting, "AUTO"), is(setting, "RANGe"), query) {
+                    (true, _, true) => {
+                        let auto = u8::from(range.is_none()).to_string();
+                        Ok(Some(headed(&format!("{header}:AUTO"), auto)))
+                    }
+                    (true, _, false) => {
+                        let auto = matches!(argument.to_ascii_uppercase().as_str(), "ON" | "1");
+                        *range = if auto { None } else { Some(range.unwrap_or(most)) };
+                        Ok(None)
+                    }
+                    (_, true, true) => {
+                        let text = engineering(range.unwrap_or(most));
+                        Ok(Some(headed(&format!("{header}:RANGE"), text)))
+                    }
+                    (_, true, false) => {
+                        let number = argument.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+                        let set = number.parse().ok().filter(|set| *set > 0.0 && *set <= most);
+                        *range = Some(set.ok_or("222,\"Data out of range\"")?);
+                        Ok(None)
+                    }
+                    _ => Err("113,\"Undefined header\""),
+                }
+            }
             [status, error] if is(status, "STATus") && is(error, "ERRor") && query => {
                 let error = if self.errors.is_empty() { "0,\"No error\"" } else { self.errors.remove(0) };
                 Ok(Some(error.to_owned()))
@@ -163,6 +214,17 @@ impl Session {
         let item = self.items.get(number.wrapping_sub(1)).ok_or("222,\"Data out of range\"")?;
         Ok(value(item, shown))
     }
+}
+
+/// A time such as `100MS`, `1S` or `0.1` in ms.
+fn milliseconds(text: &str) -> Option<i64> {
+    let text = text.to_ascii_uppercase();
+    let (number, per_second) = match (text.strip_suffix("MS"), text.strip_suffix('S')) {
+        (Some(number), _) => (number, 1.0),
+        (None, Some(number)) => (number, 1e3),
+        (None, None) => (text.as_str(), 1e3),
+    };
+    number.trim().parse::<f64>().ok().map(|number| rounded(number * per_second))
 }
 
 fn known(function: &str) -> bool {
@@ -189,6 +251,14 @@ fn value(function: &str, shown: &Shown) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_have_a_unit() {
+        for (text, ms) in [("100MS", 100), ("1S", 1_000), ("0.25", 250), ("100E-03", 100)] {
+            assert_eq!(milliseconds(text), Some(ms), "{text}");
+        }
+        assert_eq!(milliseconds("soon"), None);
+    }
 
     #[test]
     fn words_have_a_long_and_a_short_form() {
