@@ -257,6 +257,7 @@ fn another_process_can_have_the_truth() {
     let csv = std::fs::read_to_string(directory.path().join("truth.csv")).unwrap();
     let mut energy = 0.0;
     let mut last: Option<(i64, f64)> = None;
+    let mut counted = 0;
     for line in csv.lines().skip(1) {
         let [t, channel, quantity, value] = line.split(',').collect::<Vec<_>>().try_into().unwrap();
         if channel == "truth/node_ac" {
@@ -265,8 +266,13 @@ fn another_process_can_have_the_truth() {
             energy += last.map_or(0.0, |(t0, power): (i64, f64)| power * float(t - t0) / 1e9);
             last = Some((t, value));
         }
+        if channel == "truth/node_ac.energy" {
+            assert_eq!(quantity, "energy counter uJ");
+            counted = value.parse::<i64>().unwrap();
+        }
     }
     assert!((energy - ac).abs() < 1e-3, "{energy} {ac}");
+    assert!((float(counted) / 1e6 - ac).abs() < 1e-3, "{counted} {ac}");
     let meters = std::fs::read_to_string(directory.path().join("truth-meters.toml")).unwrap();
     assert!(meters.contains("drift_ppm") && meters.contains("name = \"wall\""));
     assert!(directory.path().join("truth-marks.csv").is_file());
@@ -278,15 +284,14 @@ fn the_sources_name_every_instrument() {
     let rig = virtual_rig::VirtualRig::start(description).unwrap();
     let sources: toml::Table = rig.sources().parse().unwrap();
     assert_eq!(sources["reference"].as_str(), Some("wall"));
-    let drivers: Vec<&str> = sources["source"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|source| source["driver"].as_str().unwrap())
-        .collect();
-    assert_eq!(drivers, ["nvml", "nvml", "nvml", "nvml", "smi", "rapl", "meter", "meter"]);
-    let wall = sources["source"].as_array().unwrap()[6]["device"].as_str().unwrap();
+    let sources = sources["source"].as_array().unwrap();
+    let of =
+        |driver: &str| sources.iter().filter(|s| s["driver"].as_str() == Some(driver)).collect::<Vec<_>>();
+    assert_eq!([of("nvml").len(), of("smi").len(), of("rapl").len(), of("meter").len()], [12, 1, 1, 2]);
+    let wall = of("meter")[0]["device"].as_str().unwrap();
     assert!(wall.starts_with("zes-lmg670@tcp:127.0.0.1:"), "{wall}");
+    let library = of("nvml")[0]["options"]["library"].as_str().unwrap();
+    assert_eq!(std::path::Path::new(library), rig.nvml_path());
 }
 
 #[test]

@@ -306,3 +306,6 @@ impl Description {
         self.driver.split('.').next().and_then(|first| first.parse().ok()).unwrap_or(0)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,6 +17,7 @@ mod serve;
 mod socket;
 #[cfg(unix)]
 mod sources;
+#[cfg(unix)]
 mod truth_file;
 
 use std::ffi::OsString;

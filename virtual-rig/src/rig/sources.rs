@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::instruments::Meter;
 
-/// The sources of a rig: each GPU by NVML and all by nvidia-smi, RAPL, and the meters, of which the first is the
+/// The sources of a rig: each GPU by NVML in its three parts and all by nvidia-smi, RAPL, and the meters, of which the first is the
 /// reference. This is the one place that knows the format.
 pub(super) fn text(
     gpus: usize,
@@ -20,13 +20,18 @@ pub(super) fn text(
     }
     for gpu in 0..gpus {
         let name = format!("gpu{gpu}");
+        // What is polled; the counter and the ring each cost more, and change less often.
         source(&mut text, "nvml", &name, &name, Some(("library", nvml)), 100.0);
+        for part in ["counter", "ring"] {
+            let name = (format!("{name}/{part}"), format!("{name}-{part}"));
+            source(&mut text, "nvml", &name.0, &name.1, Some(("library", nvml)), 10.0);
+        }
     }
     if gpus > 0 {
-        source(&mut text, "smi", "all", "smi", Some(("executable", smi)), 10.0);
+        source(&mut text, "smi", "all", "smi", Some(("binary", smi)), 10.0);
     }
     if let Some(root) = powercap_root {
-        source(&mut text, "rapl", "rapl", "rapl", Some(("powercap_root", root)), 100.0);
+        source(&mut text, "rapl", "all", "rapl", Some(("powercap_root", root)), 100.0);
     }
     for meter in meters {
         // Twice per update, so that none is missed.

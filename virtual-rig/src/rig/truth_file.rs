@@ -7,13 +7,14 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::node::{MeterTruth, NodeTruth};
+use crate::num::rounded;
 use crate::{Error, Result};
 
 /// Length of the stretches in which the truth is written, in ns.
 const STRETCH_NS: i64 = 10_000_000_000;
 
-/// How often the temperature is written, in ns.
-const TEMPERATURE_NS: i64 = 1_000_000_000;
+/// How often energies and the temperature are written, and powers at the least, in ns.
+const GRID_NS: i64 = 100_000_000;
 
 /// What `meters.toml` holds.
 #[derive(Serialize)]
@@ -23,8 +24,9 @@ struct Meters<'a> {
 
 /// Writes into `directory`, which exists:
 ///
-/// - `truth.csv`: the power of every rail, each time it changes, and the temperature each s, in the neutral format
-///   `t_ns,channel,quantity,value`; the power between two rows is that of the first, so energies are exact
+/// - `truth.csv`, in the neutral format `t_ns,channel,quantity,value`: the power of every rail, each time it changes
+///   and each 100 ms, so that the power between two rows is that of the first; its energy since `from_ns`, and the
+///   temperature, each 100 ms and at the end
 /// - `truth-marks.csv`: the phases that began and ended within, as `t_ns,event,name`
 /// - `truth-meters.toml`: clock, window and errors of each meter
 ///
@@ -52,30 +54,49 @@ pub(crate) fn write(
     file("truth-meters.toml", &|out| out.write_all(text.as_bytes()))
 }
 
+/// What a row says.
+#[derive(Debug, Clone, Copy)]
+enum Row {
+    Power(f64),
+    Energy(f64),
+    Temperature(f64),
+}
+
 fn powers(out: &mut dyn Write, truth: &NodeTruth, from_ns: i64, to_ns: i64) -> io::Result<()> {
     writeln!(out, "t_ns,channel,quantity,value")?;
     let rails = truth.rails();
     let mut begin = from_ns;
     while begin < to_ns {
         let end = (begin + STRETCH_NS).min(to_ns);
-        let mut rows: Vec<(i64, usize, f64)> = Vec::new();
+        let mut grid: Vec<i64> =
+            (begin..end).step_by(usize::try_from(GRID_NS).unwrap_or(usize::MAX)).collect();
+        if end == to_ns {
+            grid.push(to_ns);
+        }
+        let mut rows: Vec<(i64, usize, Row)> = Vec::new();
         for (index, rail) in rails.iter().enumerate() {
             let steps = truth.steps(*rail, begin, end).unwrap_or_default();
-            rows.extend(steps.into_iter().map(|(t, power)| (t, index, power)));
+            rows.extend(steps.iter().map(|(t, power)| (*t, index, Row::Power(*power))));
+            for t in &grid {
+                if steps.binary_search_by_key(t, |step| step.0).is_err() {
+                    rows.extend(truth.power_w(*rail, *t).map(|power| (*t, index, Row::Power(power))));
+                }
+                rows.extend(truth.energy_j(*rail, from_ns, *t).map(|j| (*t, index, Row::Energy(j))));
+            }
         }
-        let seconds = (begin..end).step_by(usize::try_from(TEMPERATURE_NS).unwrap_or(usize::MAX));
-        rows.extend(seconds.map(|t| (t, rails.len(), truth.temperature_c(t))));
-        if end == to_ns {
-            let last = |(index, rail): (usize, &crate::node::Rail)| {
-                truth.power_w(*rail, to_ns).map(|power| (to_ns, index, power))
-            };
-            rows.extend(rails.iter().enumerate().filter_map(last));
-        }
+        rows.extend(grid.iter().map(|t| (*t, rails.len(), Row::Temperature(truth.temperature_c(*t)))));
         rows.sort_by_key(|(t, index, _)| (*t, *index));
-        for (t, index, value) in rows {
-            match rails.get(index) {
-                Some(rail) => writeln!(out, "{t},truth/{rail},instantaneous power,{value}")?,
-                None => writeln!(out, "{t},truth/exhaust,temperature,{value}")?,
+        for (t, index, row) in rows {
+            match (rails.get(index), row) {
+                (Some(rail), Row::Power(power)) => {
+                    writeln!(out, "{t},truth/{rail},instantaneous power,{power}")?;
+                }
+                (Some(rail), Row::Energy(joules)) => {
+                    writeln!(out, "{t},truth/{rail}.energy,energy counter uJ,{}", rounded(joules * 1e6))?;
+                }
+                (_, Row::Power(value) | Row::Energy(value) | Row::Temperature(value)) => {
+                    writeln!(out, "{t},truth/exhaust,temperature,{value}")?;
+                }
             }
         }
         begin = end;
