@@ -94,8 +94,9 @@ impl Session {
     ) -> Result<Option<String>, &'static str> {
         let plain: Vec<&str> = words.iter().map(|word| word.trim_end_matches('?')).collect();
         let query = words.last().is_some_and(|word| word.ends_with('?'));
+        let with_header = self.header;
         let headed = |header: &str, text: String| {
-            if self.header { format!("{header} {text}") } else { text }
+            if with_header { format!("{header} {text}") } else { text }
         };
         match plain.as_slice() {
             [num, norm, val] if is(num, "NUMeric") && is(norm, "NORMal") && is(val, "VALue") && query => {
@@ -167,32 +168,8 @@ impl Session {
             }
             [input, what, setting] if is(input, "INPut") && (is(what, "VOLTage") || is(what, "CURRent")) => {
                 let which = usize::from(is(what, "CURRent"));
-                let header = format!(":INPUT:{}", if which == 0 { "VOLTAGE" } else { "CURRENT" });
-                let range = &mut self.ranges[which];
-                // The ranges that a WT310E has at most: 600 V and 20 A.
-                let most = [600.0, 20.0][which];
-                match (is(setting, "AUTO"), is(setting, "RANGe"), query) {
-                    (true, _, true) => {
-                        let auto = u8::from(range.is_none()).to_string();
-                        Ok(Some(headed(&format!("{header}:AUTO"), auto)))
-                    }
-                    (true, _, false) => {
-                        let auto = matches!(argument.to_ascii_uppercase().as_str(), "ON" | "1");
-                        *range = if auto { None } else { Some(range.unwrap_or(most)) };
-                        Ok(None)
-                    }
-                    (_, true, true) => {
-                        let text = engineering(range.unwrap_or(most));
-                        Ok(Some(headed(&format!("{header}:RANGE"), text)))
-                    }
-                    (_, true, false) => {
-                        let number = argument.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-                        let set = number.parse().ok().filter(|set| *set > 0.0 && *set <= most);
-                        *range = Some(set.ok_or("222,\"Data out of range\"")?);
-                        Ok(None)
-                    }
-                    _ => Err("113,\"Undefined header\""),
-                }
+                let reply = self.range(which, setting, argument, query)?;
+                Ok(reply.map(|(header, text)| headed(&header, text)))
             }
             [status, error] if is(status, "STATus") && is(error, "ERRor") && query => {
                 let error = if self.errors.is_empty() { "0,\"No error\"" } else { self.errors.remove(0) };
@@ -200,6 +177,36 @@ impl Session {
             }
             _ if query => Err("113,\"Undefined header\""),
             _ => Ok(None),
+        }
+    }
+
+    /// A range, or whether it is automatic: header and text of the reply to a question.
+    fn range(
+        &mut self,
+        which: usize,
+        setting: &str,
+        argument: &str,
+        query: bool,
+    ) -> Result<Option<(String, String)>, &'static str> {
+        let header = [":INPUT:VOLTAGE", ":INPUT:CURRENT"][which];
+        // The ranges that a WT310E has at most: 600 V and 20 A.
+        let most = [600.0, 20.0][which];
+        let range = &mut self.ranges[which];
+        match (is(setting, "AUTO"), is(setting, "RANGe"), query) {
+            (true, _, true) => Ok(Some((format!("{header}:AUTO"), u8::from(range.is_none()).to_string()))),
+            (true, _, false) => {
+                let auto = matches!(argument.to_ascii_uppercase().as_str(), "ON" | "1");
+                *range = if auto { None } else { Some(range.unwrap_or(most)) };
+                Ok(None)
+            }
+            (_, true, true) => Ok(Some((format!("{header}:RANGE"), engineering(range.unwrap_or(most))))),
+            (_, true, false) => {
+                let number = argument.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+                let set = number.parse().ok().filter(|set| *set > 0.0 && *set <= most);
+                *range = Some(set.ok_or("222,\"Data out of range\"")?);
+                Ok(None)
+            }
+            _ => Err("113,\"Undefined header\""),
         }
     }
 
