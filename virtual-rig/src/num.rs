@@ -37,6 +37,12 @@ pub(crate) fn milliwatts(watts: f64) -> u32 {
     whole(watts * 1e3)
 }
 
+/// The single-precision number nearest to `value`, as Modbus meters have them.
+#[expect(clippy::cast_possible_truncation, reason = "rounds to 24 bits, which is what the meters do")]
+pub(crate) const fn single(value: f64) -> f32 {
+    value as f32
+}
+
 /// A number that follows from its arguments and looks random: one step of `SplitMix64` for each.
 pub(crate) fn mix(parts: &[u64]) -> u64 {
     parts.iter().fold(0x9E37_79B9_7F4A_7C15, |state, part| {

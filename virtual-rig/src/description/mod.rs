@@ -4,9 +4,14 @@ mod calls;
 mod fault;
 mod gpu;
 mod load;
+mod meter;
 mod model;
+mod node;
+mod rapl;
 mod restamp;
 mod sensor;
+mod whole;
+mod workload;
 
 use std::path::{Path, PathBuf};
 
@@ -16,16 +21,21 @@ pub use calls::{Calls, Smi};
 pub use fault::{Fault, FaultKind};
 pub use gpu::GpuDescription;
 pub use load::Load;
+pub(crate) use meter::RAPL;
+pub use meter::{MeterDescription, MeterKind, StampPosition};
 pub(crate) use model::{Model, Sensor};
+pub use node::{CpuLoad, NodeDescription};
+pub use rapl::{RaplDescription, RaplDomain};
 pub use restamp::Restamp;
 pub use sensor::SensorDescription;
+pub use workload::{Stage, StageKind, Workload};
 
 use crate::{Error, Result};
 
-/// A node of virtual GPUs, as its TOML file has it.
+/// A virtual node, as its TOML file has it.
 ///
 /// Every key has a default; an unknown key is an error. The default is a node of four GPUs that train network
-/// after network.
+/// after network, with no instrument but the GPUs' own; [`paper_node`](Self::paper_node) has them all.
 ///
 /// ```
 /// use virtual_rig::Description;
@@ -66,8 +76,19 @@ pub struct Description {
     /// File of what happened at run time; written by [`VirtualRig`](crate::VirtualRig), read by every process.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub journal: Option<PathBuf>,
-    /// Load of each GPU that does not say another.
+    /// Load of each GPU that does not say another, if there is no workload.
     pub load: Load,
+    /// What the whole node has to do; in place of [`load`](Self::load).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub workload: Option<Workload>,
+    /// The node around the GPUs.
+    pub node: NodeDescription,
+    /// The energy counters of the CPUs; none where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rapl: Option<RaplDescription>,
+    /// The meters.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub meters: Vec<MeterDescription>,
     /// How long NVML's calls take.
     pub calls: Calls,
     /// How `nvidia-smi` behaves.
@@ -104,6 +125,10 @@ impl Default for Description {
             stamp_offset_ns: None,
             journal: None,
             load: Load::default(),
+            workload: None,
+            node: NodeDescription::default(),
+            rapl: None,
+            meters: Vec::new(),
             calls: Calls::default(),
             smi: Smi::default(),
             gpus: Vec::new(),
@@ -122,6 +147,34 @@ impl Description {
     #[must_use]
     pub fn with_load(mut self, load: Load) -> Self {
         self.load = load;
+        self
+    }
+
+    /// Sets the workload of the whole node.
+    #[must_use]
+    pub fn with_workload(mut self, workload: Workload) -> Self {
+        self.workload = Some(workload);
+        self
+    }
+
+    /// Sets the node around the GPUs.
+    #[must_use]
+    pub fn with_node(mut self, node: NodeDescription) -> Self {
+        self.node = node;
+        self
+    }
+
+    /// Gives the CPUs energy counters.
+    #[must_use]
+    pub fn with_rapl(mut self, rapl: RaplDescription) -> Self {
+        self.rapl = Some(rapl);
+        self
+    }
+
+    /// Adds a meter.
+    #[must_use]
+    pub fn with_meter(mut self, meter: MeterDescription) -> Self {
+        self.meters.push(meter);
         self
     }
 
@@ -226,6 +279,15 @@ impl Description {
         self.calls.check()?;
         self.smi.check()?;
         self.load.check()?;
+        self.node.check()?;
+        self.workload.iter().try_for_each(|workload| workload.check(self.gpu_count()))?;
+        self.rapl.iter().try_for_each(RaplDescription::check)?;
+        for (index, meter) in self.meters.iter().enumerate() {
+            meter.check()?;
+            if self.meters[..index].iter().any(|other| other.name == meter.name) {
+                return Err(Error::new(format!("two meters are called {:?}", meter.name)));
+            }
+        }
         for gpu in &self.gpus {
             gpu.check()?;
         }
@@ -233,8 +295,19 @@ impl Description {
         self.faults.iter().try_for_each(Fault::check)
     }
 
+    /// Power of GPU `index` without a load and its power limit, in W.
+    pub(crate) fn gpu_span_w(&self, index: usize) -> Result<(f64, f64)> {
+        let own = self.gpus.get(index);
+        let model = Model::find(own.and_then(|gpu| gpu.model.as_ref()).unwrap_or(&self.model))?;
+        let idle_w = own.and_then(|gpu| gpu.idle_w).unwrap_or(model.idle_w);
+        Ok((idle_w, own.and_then(|gpu| gpu.limit_w).unwrap_or(model.limit_w)))
+    }
+
     /// First number of the driver version; 0 if there is none.
     pub(crate) fn generation(&self) -> u32 {
         self.driver.split('.').next().and_then(|first| first.parse().ok()).unwrap_or(0)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -102,6 +102,17 @@ const H100: Model = Model {
     ..H200
 };
 
+/// As the H200 but for its memory; the paper's node has four, of 75 W at rest.
+const H100_SXM: Model = Model {
+    name: "NVIDIA H100 80GB HBM3",
+    pci_device: 0x2330_10DE,
+    pci_subsystem: 0x16C1_10DE,
+    memory_mib: 81_559,
+    reserved_mib: 551,
+    memory_mhz: 2619,
+    ..H200
+};
+
 const GH200: Model = Model {
     name: "NVIDIA GH200 480GB",
     pci_device: 0x2342_10DE,
@@ -224,7 +235,7 @@ const K40: Model = Model {
     ..H200
 };
 
-const ALL: [Model; 7] = [H200, H100, GH200, A100, V100, RTX3090, K40];
+const ALL: [Model; 8] = [H200, H100_SXM, H100, GH200, A100, V100, RTX3090, K40];
 
 impl Model {
     /// The model of this name.

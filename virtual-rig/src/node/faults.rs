@@ -57,7 +57,18 @@ impl Faults {
         !self.all.is_empty()
     }
 
+    /// What is wrong with a meter, or with the powercap tree as `rapl`.
+    pub(crate) fn of_meter(&self, meter: &str, now_ns: i64) -> Vec<Fault> {
+        let of = |fault: &&Fault| fault.meter.as_deref() == Some(meter);
+        self.at(now_ns).filter(of).cloned().collect()
+    }
+
+    /// The faults of GPUs.
     fn active(&self, now_ns: i64) -> impl Iterator<Item = &Fault> {
+        self.at(now_ns).filter(|fault| fault.meter.is_none())
+    }
+
+    fn at(&self, now_ns: i64) -> impl Iterator<Item = &Fault> {
         self.all
             .iter()
             .filter(move |timed| timed.from_ns <= now_ns && now_ns < timed.until_ns)

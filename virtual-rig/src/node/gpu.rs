@@ -5,7 +5,7 @@ use std::time::Duration;
 use power_core::Joules;
 use power_testkit::{CounterModel, Fault, Filter, Segments, SensorModel, Signal};
 
-use super::truth::Truth;
+use super::truth::{Pattern, Truth};
 use crate::description::{Description, GpuDescription, Model, Restamp, Sensor, SensorDescription};
 use crate::num::{float, mix, nanos_of_ms, rounded, whole};
 use crate::{Load, Result};
@@ -21,6 +21,9 @@ const THERMAL_NS: i64 = 15_000_000_000;
 
 /// Utilisation is that of the last sixth of a second.
 const UTILISATION: Duration = Duration::from_nanos(166_666_667);
+
+/// Utilisation of the memory per utilisation of the GPU, where no workload says it.
+const MEMORY_SHARE: f64 = 0.45;
 
 /// Samples that a ring holds, and how many of them a fetch delivers at most.
 pub(crate) const RING_DEPTH: usize = 120;
@@ -61,6 +64,7 @@ pub(crate) struct Sensors {
     pub(crate) ring: Option<SensorModel>,
     pub(crate) module_ring: Option<SensorModel>,
     pub(crate) utilisation: SensorModel,
+    pub(crate) memory_utilisation: SensorModel,
     pub(crate) counter: Option<CounterModel>,
 }
 
@@ -68,11 +72,18 @@ pub(crate) struct Sensors {
 pub(crate) type Sample = (i64, f64);
 
 impl Gpu {
-    pub(crate) fn new(index: usize, node: &Description, origin_ns: i64) -> Result<Self> {
+    /// GPU `index`; `scripted` is what the node's workload has it do.
+    pub(crate) fn new(
+        index: usize,
+        node: &Description,
+        origin_ns: i64,
+        scripted: Option<Pattern>,
+    ) -> Result<Self> {
         let described = node.gpus.get(index).cloned().unwrap_or_default();
         let model = Model::find(described.model.as_ref().unwrap_or(&node.model))?;
         let seed = mix(&[node.seed, u64::try_from(index).unwrap_or(u64::MAX)]);
         let load: &Load = described.load.as_ref().unwrap_or(&node.load);
+        let scripted = scripted.filter(|_| described.load.is_none());
         let idle_w = described.idle_w.unwrap_or(model.idle_w);
         let limit_w = described.limit_w.unwrap_or(model.limit_w);
         let [a, b] = [mix(&[seed, 1]), mix(&[seed, 2])];
@@ -94,13 +105,21 @@ impl Gpu {
             limit_w,
             mig: described.mig.clone(),
             restamp: described.restamp.unwrap_or(model.restamp),
-            truth: Truth::new(idle_w, origin_ns, load, mix(&[seed, 4])),
+            truth: match scripted {
+                Some(pattern) => Truth::of_pattern(idle_w, origin_ns, pattern),
+                None => Truth::new(idle_w, origin_ns, load, mix(&[seed, 4])),
+            },
             idle_w,
             busy_w: described.busy_w.unwrap_or(limit_w),
             seed,
             described,
             sensors: None,
         })
+    }
+
+    /// Power without a load and power limit in W.
+    pub(crate) const fn span_w(&self) -> (f64, f64) {
+        (self.idle_w, self.limit_w)
     }
 
     /// PCI bus id as NVML writes it: domain of 8 digits.
@@ -147,8 +166,13 @@ impl Gpu {
         // The GPU's share of what its memory does, by which an idle H200 has 52.5 W of its 78 W.
         let memory = power.clone() * 0.1 + Signal::constant(0.6 * self.idle_w);
         let module = model.module_w.map(|rest| power.clone() + Signal::constant(rest));
-        let busy =
-            (power.clone() + Signal::constant(-self.idle_w)) * (100.0 / (self.busy_w - self.idle_w).max(1.0));
+        let busy = |power: f64| (power - self.idle_w) * 100.0 / (self.busy_w - self.idle_w).max(1.0);
+        let used = |which, share: f64| {
+            let signal = self.truth.utilisation(which, from, to, |power| busy(power) * share);
+            SensorModel::new(signal, UTILISATION)
+                .with_filter(Filter::Boxcar(UTILISATION))
+                .with_phase(self.phase(9, UTILISATION))
+        };
         let of_module =
             |base, set, stream| module.as_ref().and_then(|signal| sensor(base, set, signal, stream));
         Sensors {
@@ -161,9 +185,8 @@ impl Gpu {
             module_instant: of_module(model.instant, described.instant, 6),
             ring: self.ring(&power, 7),
             module_ring: module.as_ref().and_then(|signal| self.ring(signal, 8)),
-            utilisation: SensorModel::new(busy, UTILISATION)
-                .with_filter(Filter::Boxcar(UTILISATION))
-                .with_phase(self.phase(9, UTILISATION)),
+            utilisation: used(0, 1.0),
+            memory_utilisation: used(1, MEMORY_SHARE),
             counter: model.counter.then(|| self.counter(from, to)),
         }
     }
@@ -228,8 +251,9 @@ impl Gpu {
 
     /// Utilisation of GPU and memory at `now_ns` in %.
     pub(crate) fn utilisation(&mut self, now_ns: i64) -> (u32, u32) {
-        let gpu = self.sensors(now_ns).utilisation.value_at(now_ns).unwrap_or(0.0).clamp(0.0, 100.0);
-        (whole(gpu), whole(gpu * 0.45))
+        let sensors = self.sensors(now_ns);
+        let shown = |sensor: &SensorModel| whole(sensor.value_at(now_ns).unwrap_or(0.0).clamp(0.0, 100.0));
+        (shown(&sensors.utilisation), shown(&sensors.memory_utilisation))
     }
 
     /// Temperature of GPU and memory in C, which follows the mean power.
@@ -321,7 +345,7 @@ mod tests {
     use super::*;
 
     fn gpu(load: Load) -> Gpu {
-        Gpu::new(0, &Description::node(1).with_load(load), 3_000_000_000).unwrap()
+        Gpu::new(0, &Description::node(1).with_load(load), 3_000_000_000, None).unwrap()
     }
 
     #[test]
@@ -358,7 +382,7 @@ mod tests {
     fn every_model_has_sensors_that_work() {
         for name in ["NVIDIA H100 PCIe", "Tesla K40m", "NVIDIA GeForce RTX 3090", "Tesla V100-SXM2-16GB"] {
             let description = Description::node(1).with_model(name).with_load(Load::constant(123.0));
-            let mut gpu = Gpu::new(0, &description, 0).unwrap();
+            let mut gpu = Gpu::new(0, &description, 0, None).unwrap();
             let now = 20_000_000_000;
             let shown = gpu.sensors(now).usage.value_at(now).unwrap();
             assert!((shown - 123.0).abs() < 1e-3, "{name} {shown}");

@@ -3,7 +3,15 @@
 mod faults;
 mod gpu;
 mod journal;
+mod meter;
+mod physics;
+mod rail;
+mod rapl;
+mod script;
+mod shared;
+mod timeline;
 mod truth;
+mod wave;
 
 use std::path::{Path, PathBuf};
 
@@ -15,9 +23,18 @@ use crate::{Error, Result};
 pub(crate) use faults::{Faults, GPU_IS_LOST};
 pub(crate) use gpu::{Gpu, RING_DEPTH, Sample, Sensors, mean};
 pub(crate) use journal::{Entry, LEAD_NS};
+pub(crate) use meter::MeterModel;
+pub use meter::MeterTruth;
+pub use rail::Rail;
+pub(crate) use rapl::RaplCounter;
+pub use script::Mark;
+pub(crate) use shared::Shared;
+pub use timeline::NodeTruth;
 pub use truth::Truth;
 
 use journal::Reader;
+use script::Script;
+use timeline::GpuRail;
 
 /// Environment variable that names a rig's TOML file.
 pub const RIG_VARIABLE: &str = "WATTPROOF_RIG";
@@ -35,6 +52,8 @@ pub(crate) struct Node {
     pub(crate) stamp_offset_ns: i64,
     origin_ns: i64,
     journal: Option<Reader>,
+    /// The workload written out, less what the GPUs have taken of it.
+    script: Option<Script>,
 }
 
 /// The rig's file for a library or executable in `beside`: the one in the same directory, else the one that the
@@ -58,13 +77,25 @@ impl Node {
 
     pub(crate) fn new(description: Description) -> Result<Self> {
         let origin_ns = description.origin_ns.unwrap_or(0);
-        let gpus: Result<Vec<Gpu>> =
-            (0..description.gpu_count()).map(|index| Gpu::new(index, &description, origin_ns)).collect();
+        let mut script = Script::of(&description)?;
+        let gpus: Result<Vec<Gpu>> = (0..description.gpu_count())
+            .map(|index| {
+                let scripted = script.as_mut().and_then(|script| script.gpus[index].take());
+                Gpu::new(index, &description, origin_ns, scripted)
+            })
+            .collect();
         let faults = Faults::new(&description.faults, origin_ns);
         let journal = description.journal.as_deref().map(Reader::open).transpose()?;
         let stamp_offset_ns =
             description.stamp_offset_ns.map_or_else(|| stamp_offset_ns(description.stamps), Ok)?;
-        Ok(Self { description, gpus: gpus?, faults, stamp_offset_ns, origin_ns, journal })
+        Ok(Self { description, gpus: gpus?, faults, stamp_offset_ns, origin_ns, journal, script })
+    }
+
+    /// The truth of the whole node, as it is known now.
+    pub(crate) fn truth(&mut self) -> NodeTruth {
+        let rail = |gpu: &Gpu| GpuRail { truth: gpu.truth.clone(), span_w: gpu.span_w() };
+        let gpus = self.gpus.iter().map(rail).collect();
+        NodeTruth::new(&self.description.node, gpus, self.script.take(), self.origin_ns)
     }
 
     /// Takes in what happened since the last time.

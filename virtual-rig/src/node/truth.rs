@@ -4,63 +4,21 @@ use std::sync::Arc;
 
 use power_testkit::Signal;
 
+use super::wave::Wave;
 use crate::description::Load;
 
-/// A load as it repeats.
+/// What a GPU does over time: its power, and how far it is used where the workload says that.
 #[derive(Debug)]
-struct Pattern {
-    signal: Signal,
-    edges_ns: Vec<i64>,
-    /// Length of a cycle in ns, and the energy in it in J.
-    cycle: Option<(i64, f64)>,
+pub(crate) struct Pattern {
+    pub(crate) power: Wave,
+    /// Utilisation of the GPU and of its memory in %.
+    pub(crate) utilisation: Option<[Wave; 2]>,
 }
 
 impl Pattern {
-    fn new(load: &Load, seed: u64) -> Self {
+    fn of_load(load: &Load, seed: u64) -> Self {
         let (signal, length) = load.cycle(seed);
-        let mut edges_ns = signal.edges_ns();
-        edges_ns.retain(|edge| *edge > 0 && length.is_none_or(|length| *edge < length));
-        edges_ns.insert(0, 0);
-        let cycle = length.map(|length| (length, signal.energy_j(0, length)));
-        Self { signal, edges_ns, cycle }
-    }
-
-    /// Number of the cycle at `t`, which is not negative, and the time within it.
-    fn within(&self, t: i64) -> (i64, i64) {
-        self.cycle.map_or((0, t), |(length, _)| (t / length, t % length))
-    }
-
-    fn power_w(&self, t: i64) -> f64 {
-        self.signal.power_w(self.within(t).1)
-    }
-
-    /// Energy from 0 to `t`.
-    fn energy_j(&self, t: i64) -> f64 {
-        let (cycles, rest) = self.within(t);
-        let whole = self.cycle.map_or(0.0, |(_, energy)| energy * crate::num::float(cycles));
-        whole + self.signal.energy_j(0, rest)
-    }
-
-    /// The steps in [`from`, `to`), the first at `from`.
-    fn steps(&self, from: i64, to: i64) -> Vec<(i64, f64)> {
-        let mut steps = vec![(from, self.power_w(from))];
-        let (mut cycle, start) = self.within(from);
-        let mut next = self.edges_ns.partition_point(|edge| *edge <= start);
-        loop {
-            if next == self.edges_ns.len() {
-                if self.cycle.is_none() {
-                    return steps;
-                }
-                (cycle, next) = (cycle + 1, 0);
-            }
-            let edge = self.edges_ns[next];
-            let t = cycle * self.cycle.map_or(0, |(length, _)| length) + edge;
-            if t >= to {
-                return steps;
-            }
-            steps.push((t, self.signal.power_w(edge)));
-            next += 1;
-        }
+        Self { power: Wave::new(signal, length), utilisation: None }
     }
 }
 
@@ -86,13 +44,18 @@ pub struct Truth {
 impl Truth {
     /// A GPU that idles until `origin_ns` and then has `load`.
     pub(crate) fn new(idle_w: f64, origin_ns: i64, load: &Load, seed: u64) -> Self {
-        let pattern = Arc::new(Pattern::new(load, seed));
+        Self::of_pattern(idle_w, origin_ns, Pattern::of_load(load, seed))
+    }
+
+    /// A GPU that idles until `origin_ns` and then does this.
+    pub(crate) fn of_pattern(idle_w: f64, origin_ns: i64, pattern: Pattern) -> Self {
+        let pattern = Arc::new(pattern);
         Self { idle_w, stretches: vec![Stretch { start_ns: origin_ns, pattern, before_j: 0.0 }] }
     }
 
     /// Replaces the load by a constant from `at_ns` on, which is not earlier than the latest such time.
     pub(crate) fn set(&mut self, at_ns: i64, power_w: f64) {
-        let pattern = Arc::new(Pattern::new(&Load::constant(power_w), 0));
+        let pattern = Arc::new(Pattern::of_load(&Load::constant(power_w), 0));
         let start_ns = self.stretches.last().map_or(at_ns, |last| at_ns.max(last.start_ns + 1));
         let before_j = self.total_j(start_ns);
         self.stretches.push(Stretch { start_ns, pattern, before_j });
@@ -101,7 +64,7 @@ impl Truth {
     /// True power in W at `t_ns`; at a step, the power after it.
     pub fn power_w(&self, t_ns: i64) -> f64 {
         match self.at(t_ns) {
-            Some(stretch) => stretch.pattern.power_w(t_ns - stretch.start_ns),
+            Some(stretch) => stretch.pattern.power.level(t_ns - stretch.start_ns),
             None => self.idle_w,
         }
     }
@@ -129,7 +92,7 @@ impl Truth {
     /// Energy since the origin; negative before it.
     pub(crate) fn total_j(&self, t_ns: i64) -> f64 {
         match (self.at(t_ns), self.stretches.first()) {
-            (Some(stretch), _) => stretch.before_j + stretch.pattern.energy_j(t_ns - stretch.start_ns),
+            (Some(stretch), _) => stretch.before_j + stretch.pattern.power.integral(t_ns - stretch.start_ns),
             (None, Some(first)) => self.idle_w * crate::num::seconds(t_ns - first.start_ns),
             (None, None) => 0.0,
         }
@@ -137,21 +100,59 @@ impl Truth {
 
     /// The truth from `from_ns` to `to_ns`, with `before_w` in place of it before.
     pub(crate) fn signal(&self, from_ns: i64, to_ns: i64, before_w: Option<f64>) -> Signal {
+        let steps = self.steps(from_ns, to_ns);
+        let level = steps.first().map_or(self.idle_w, |step| step.1);
+        Signal::steps(before_w.unwrap_or(level), steps)
+    }
+
+    /// The powers from `from_ns` to `to_ns`, each with its time, the first at `from_ns`.
+    pub(crate) fn steps(&self, from_ns: i64, to_ns: i64) -> Vec<(i64, f64)> {
+        self.gather(from_ns, to_ns, self.idle_w, |pattern, from, to| pattern.power.steps(from, to))
+    }
+
+    /// Utilisation of the GPU (`which` 0) or of its memory (1) from `from_ns` to `to_ns`, in %; where no workload
+    /// says it, what `of_power` makes of the power.
+    pub(crate) fn utilisation(
+        &self,
+        which: usize,
+        from_ns: i64,
+        to_ns: i64,
+        of_power: impl Fn(f64) -> f64,
+    ) -> Signal {
+        let steps = self.gather(from_ns, to_ns, 0.0, |pattern, from, to| match &pattern.utilisation {
+            Some(waves) => waves[which].steps(from, to),
+            None => pattern.power.steps(from, to).into_iter().map(|(t, p)| (t, of_power(p))).collect(),
+        });
+        Signal::steps(steps.first().map_or(0.0, |step| step.1), steps)
+    }
+
+    /// Whether the workload says what the GPU does at `t_ns`, and the host with it.
+    pub(crate) fn is_scripted(&self, t_ns: i64) -> bool {
+        self.at(t_ns).is_none_or(|stretch| stretch.pattern.utilisation.is_some())
+    }
+
+    /// Steps of each stretch, from `from_ns` to `to_ns`; `before` before the first stretch.
+    fn gather(
+        &self,
+        from_ns: i64,
+        to_ns: i64,
+        before: f64,
+        of: impl Fn(&Pattern, i64, i64) -> Vec<(i64, f64)>,
+    ) -> Vec<(i64, f64)> {
         let mut steps: Vec<(i64, f64)> = Vec::new();
         let first = self.stretches.first().map_or(to_ns, |first| first.start_ns);
         if from_ns < first {
-            steps.push((from_ns, self.idle_w));
+            steps.push((from_ns, before));
         }
         for (index, stretch) in self.stretches.iter().enumerate() {
             let end = self.stretches.get(index + 1).map_or(i64::MAX, |next| next.start_ns).min(to_ns);
             let from = stretch.start_ns.max(from_ns);
             if from < end {
-                let inner = stretch.pattern.steps(from - stretch.start_ns, end - stretch.start_ns);
-                steps.extend(inner.into_iter().map(|(t, power)| (t + stretch.start_ns, power)));
+                let inner = of(&stretch.pattern, from - stretch.start_ns, end - stretch.start_ns);
+                steps.extend(inner.into_iter().map(|(t, level)| (t + stretch.start_ns, level)));
             }
         }
-        let level = steps.first().map_or(self.idle_w, |step| step.1);
-        Signal::steps(before_w.unwrap_or(level), steps)
+        steps
     }
 
     fn at(&self, t_ns: i64) -> Option<&Stretch> {

@@ -3,11 +3,11 @@
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::description::{Fault, Load};
-use crate::node::{Entry, LEAD_NS, Node, Truth, now_ns};
+use crate::description::{Fault, Load, RAPL};
+use crate::node::{Entry, LEAD_NS, Node, Shared, Truth, now_ns};
 use crate::{Error, Result};
 
 /// The writer of a rig's journal, and a node that takes in each entry too.
@@ -18,19 +18,26 @@ pub(super) struct Control(Mutex<Inner>);
 struct Inner {
     journal: File,
     node: Node,
+    shared: Arc<Shared>,
     next_fault: u64,
     latest_ns: i64,
 }
 
 impl Control {
     /// Begins a journal.
-    pub(super) fn new(journal: &Path, node: Node) -> Result<Self> {
+    pub(super) fn new(journal: &Path, mut node: Node) -> Result<Self> {
         let journal = OpenOptions::new()
             .append(true)
             .create_new(true)
             .open(journal)
             .map_err(|error| Error::because(format!("cannot write {}", journal.display()), error))?;
-        Ok(Self(Mutex::new(Inner { journal, node, next_fault: 1, latest_ns: i64::MIN })))
+        let shared = Arc::new(Shared::new(&mut node));
+        Ok(Self(Mutex::new(Inner { journal, node, shared, next_fault: 1, latest_ns: i64::MIN })))
+    }
+
+    /// What the rig's instruments look at.
+    pub(super) fn shared(&self) -> Arc<Shared> {
+        Arc::clone(&self.lock().shared)
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -53,6 +60,13 @@ impl Control {
         fault.check()?;
         let mut inner = self.lock();
         fault.gpu.map_or(Ok(()), |gpu| inner.check_gpu(gpu))?;
+        if let Some(meter) = &fault.meter {
+            let described = &inner.node.description;
+            let has_rapl = described.rapl.is_some() && meter == RAPL;
+            if !has_rapl && !described.meters.iter().any(|own| own.name == *meter) {
+                return Err(Error::new(format!("the rig has no meter {meter:?}")));
+            }
+        }
         let id = inner.next_fault;
         inner.next_fault += 1;
         inner.write(|t_ns| vec![Entry::Fault { t_ns, id, fault }])?;
@@ -61,6 +75,10 @@ impl Control {
 
     pub(super) fn clear(&self, id: Option<u64>) -> Result<()> {
         self.lock().write(|t_ns| vec![Entry::Clear { t_ns, id }]).map(drop)
+    }
+
+    pub(super) fn gpu_count(&self) -> usize {
+        self.lock().node.gpus.len()
     }
 
     pub(super) fn truth(&self, gpu: usize) -> Option<Truth> {
@@ -85,6 +103,7 @@ impl Inner {
             .map_err(|error| Error::because("cannot write the rig's journal", error))?;
         for entry in &entries {
             self.node.take(entry);
+            self.shared.take(entry, &self.node);
         }
         while now_ns() <= t_ns {
             std::thread::sleep(Duration::from_micros(100));

@@ -4,18 +4,38 @@ mod image;
 
 mod control;
 #[cfg(unix)]
+mod host;
+#[cfg(unix)]
+mod instruments;
+#[cfg(unix)]
+mod periodic;
+#[cfg(unix)]
+mod powercap;
+#[cfg(unix)]
+mod serve;
+#[cfg(unix)]
 mod socket;
+#[cfg(unix)]
+mod sources;
+#[cfg(unix)]
+mod truth_file;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::description::{Description, Fault};
-use crate::node::{Node, RIG_FILE, RIG_VARIABLE, Truth, now_ns, stamp_offset_ns};
+use crate::node::{Node, NodeTruth, RIG_FILE, RIG_VARIABLE, Truth, now_ns, stamp_offset_ns};
 use crate::{Error, Result};
 use control::Control;
 use image::{Directory, NVIDIA_SMI, NVML};
 
+#[cfg(unix)]
+use instruments::Instruments;
+#[cfg(unix)]
+pub use instruments::Meter;
+#[cfg(unix)]
+pub use serve::serve;
 #[cfg(unix)]
 pub use socket::RigControl;
 
@@ -33,6 +53,8 @@ pub struct VirtualRig {
     control: Arc<Control>,
     #[cfg(unix)]
     _server: socket::Server,
+    #[cfg(unix)]
+    instruments: Arc<Instruments>,
     directory: Directory,
 }
 
@@ -65,15 +87,26 @@ impl VirtualRig {
         };
         let file = directory.path().join(RIG_FILE);
         let text = description.to_toml()?;
-        let node = Node::new(Description { journal: None, ..description })?;
-        let control = Arc::new(Control::new(&journal, node)?);
+        let description = Description { journal: None, ..description };
+        let control = Arc::new(Control::new(&journal, Node::new(description.clone())?)?);
         std::fs::write(&file, text)
             .map_err(|error| Error::because(format!("cannot write {}", file.display()), error))?;
+        #[cfg(unix)]
+        let instruments = {
+            let shared = control.shared();
+            Arc::new(Instruments::start(directory.path(), &description, origin_ns, &shared)?)
+        };
         Ok(Self {
             origin_ns,
             stamp_offset_ns: offset,
             #[cfg(unix)]
-            _server: socket::Server::start(directory.path().join(SOCKET), Arc::clone(&control))?,
+            _server: socket::Server::start(
+                directory.path().join(SOCKET),
+                Arc::clone(&control),
+                Arc::clone(&instruments),
+            )?,
+            #[cfg(unix)]
+            instruments,
             control,
             directory,
         })
@@ -178,5 +211,57 @@ impl VirtualRig {
     /// The truth about a GPU, with the loads that were set until now; none if there is no such GPU.
     pub fn truth(&self, gpu: usize) -> Option<Truth> {
         self.control.truth(gpu)
+    }
+
+    /// The truth about the whole node, with the loads that were set and what the host did until now: a copy, which
+    /// knows nothing of what comes later.
+    pub fn node(&self) -> NodeTruth {
+        self.control.shared().truth().clone()
+    }
+
+    /// The meters, and where they are.
+    #[cfg(unix)]
+    pub fn meters(&self) -> Vec<Meter> {
+        self.instruments.meters()
+    }
+
+    /// What stands for `/sys/class/powercap`, if the rig has RAPL.
+    #[cfg(unix)]
+    pub fn powercap_root(&self) -> Option<&Path> {
+        self.instruments.powercap_root()
+    }
+
+    /// The rig's instruments as the sources of a recorder, in TOML; the first meter is the reference.
+    #[cfg(unix)]
+    pub fn sources(&self) -> String {
+        let gpus = self.control.gpu_count();
+        let (nvml, smi) = (self.nvml_path(), self.nvidia_smi_path());
+        sources::text(gpus, &nvml, &smi, self.powercap_root(), &self.meters())
+    }
+
+    /// Writes [`sources`](Self::sources) into the rig's directory, and returns the file.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written.
+    #[cfg(unix)]
+    pub fn write_sources(&self) -> Result<PathBuf> {
+        let path = self.directory.path().join("sources.toml");
+        std::fs::write(&path, self.sources())
+            .map_err(|error| Error::because(format!("cannot write {}", path.display()), error))?;
+        Ok(path)
+    }
+
+    /// Writes the truth from `from_ns` to `to_ns` (host time) into `directory`, which exists: `truth.csv` with the
+    /// power of every rail, `truth-marks.csv` with the phases of the workload that lie within as a whole,
+    /// `truth-meters.toml` with what the meters are like.
+    ///
+    /// # Errors
+    ///
+    /// If a file cannot be written.
+    #[cfg(unix)]
+    pub fn write_truth(&self, directory: &Path, from_ns: i64, to_ns: i64) -> Result<()> {
+        let meters: Vec<_> = self.meters().into_iter().map(|meter| meter.truth).collect();
+        truth_file::write(directory, &self.node(), &meters, from_ns, to_ns)
     }
 }

@@ -5,7 +5,8 @@
 //! | `load GPU WATTS [GPU WATTS]…` | `ok T_NS`: since when |
 //! | `fault key=value…` | `ok ID` |
 //! | `clear ID` or `clear all` | `ok` |
-//! | `energy GPU FROM_NS TO_NS` | `ok JOULES`: the truth |
+//! | `energy RAIL FROM_NS TO_NS` | `ok JOULES`: the truth of a rail such as `node_ac`, or of a GPU by its number |
+//! | `truth FROM_NS TO_NS DIRECTORY` | `ok`: `truth.csv` and what belongs to it are in the directory |
 //!
 //! What cannot be done is answered by `error` and one sentence.
 
@@ -13,13 +14,16 @@ use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Write as _};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 
 use super::control::Control;
+use super::instruments::Instruments;
+use super::truth_file;
 use super::{FaultId, SOCKET_VARIABLE};
 use crate::description::Fault;
+use crate::node::Rail;
 use crate::{Error, Result};
 
 /// Listens for those who drive the rig, until dropped.
@@ -31,7 +35,7 @@ pub(super) struct Server {
 }
 
 impl Server {
-    pub(super) fn start(path: PathBuf, control: Arc<Control>) -> Result<Self> {
+    pub(super) fn start(path: PathBuf, control: Arc<Control>, instruments: Arc<Instruments>) -> Result<Self> {
         let listener = UnixListener::bind(&path)
             .map_err(|error| Error::because(format!("cannot listen on {}", path.display()), error))?;
         let stop = Arc::new(AtomicBool::new(false));
@@ -43,8 +47,10 @@ impl Server {
                     if stopped.load(Ordering::Acquire) {
                         return;
                     }
-                    let (control, Ok(stream)) = (Arc::clone(&control), stream) else { continue };
-                    std::thread::spawn(move || serve(&stream, &control));
+                    let Ok(stream) = stream else { continue };
+                    // Weak: a client that stays does not keep a rig's instruments running.
+                    let (control, instruments) = (Arc::clone(&control), Arc::downgrade(&instruments));
+                    std::thread::spawn(move || serve(&stream, &control, &instruments));
                 }
             })
             .map_err(|error| Error::because("cannot start a thread", error))?;
@@ -64,10 +70,10 @@ impl Drop for Server {
     }
 }
 
-fn serve(stream: &UnixStream, control: &Control) {
+fn serve(stream: &UnixStream, control: &Control, instruments: &Weak<Instruments>) {
     for line in BufReader::new(stream).lines() {
         let Ok(line) = line else { return };
-        let reply = match answer(&line, control) {
+        let reply = match answer(&line, control, instruments) {
             Ok(reply) => format!("{}\n", format!("ok {reply}").trim_end()),
             Err(error) => format!("error {}\n", error.to_string().replace('\n', " ")),
         };
@@ -77,7 +83,7 @@ fn serve(stream: &UnixStream, control: &Control) {
     }
 }
 
-fn answer(line: &str, control: &Control) -> Result<String> {
+fn answer(line: &str, control: &Control, instruments: &Weak<Instruments>) -> Result<String> {
     fn read<T: std::str::FromStr>(word: &str) -> Result<T> {
         word.parse().map_err(|_| Error::new(format!("{word:?} is not a number")))
     }
@@ -92,10 +98,18 @@ fn answer(line: &str, control: &Control) -> Result<String> {
         ("fault", [_, ..]) => control.fault(rest.parse()?).map(|id| id.to_string()),
         ("clear", ["all"]) => control.clear(None).map(|()| String::new()),
         ("clear", [id]) => control.clear(Some(read(id)?)).map(|()| String::new()),
-        ("energy", [gpu, from, to]) => {
-            let gpu = read(gpu)?;
-            let truth = control.truth(gpu).ok_or_else(|| Error::new(format!("the rig has no GPU {gpu}")))?;
-            Ok(truth.energy_j(read(from)?, read(to)?).to_string())
+        ("energy", [rail, from, to]) => {
+            let rail = rail.parse().map(Rail::Gpu).or_else(|_| rail.parse())?;
+            let energy = control.shared().truth().energy_j(rail, read(from)?, read(to)?);
+            energy.map(|j| j.to_string()).ok_or_else(|| Error::new(format!("the rig has no rail {rail}")))
+        }
+        ("truth", [from, to, _, ..]) => {
+            let directory = rest.splitn(3, ' ').nth(2).unwrap_or_default().trim();
+            let instruments = instruments.upgrade().ok_or_else(|| Error::new("the rig has ended"))?;
+            let meters: Vec<_> = instruments.meters().into_iter().map(|meter| meter.truth).collect();
+            let truth = control.shared().truth().clone();
+            truth_file::write(Path::new(directory), &truth, &meters, read(from)?, read(to)?)?;
+            Ok(String::new())
         }
         _ => Err(Error::new(format!("{line:?} is no request"))),
     }
@@ -186,6 +200,26 @@ impl RigControl {
     /// If there is no such GPU, or if the rig does not answer.
     pub fn energy_j(&mut self, gpu: usize, from_ns: i64, to_ns: i64) -> Result<f64> {
         self.ask_number(&format!("energy {gpu} {from_ns} {to_ns}"))
+    }
+
+    /// As [`NodeTruth::energy_j`](crate::NodeTruth::energy_j).
+    ///
+    /// # Errors
+    ///
+    /// If there is no such rail, or if the rig does not answer.
+    pub fn rail_energy_j(&mut self, rail: Rail, from_ns: i64, to_ns: i64) -> Result<f64> {
+        self.ask_number(&format!("energy {rail} {from_ns} {to_ns}"))
+    }
+
+    /// As [`VirtualRig::write_truth`](crate::VirtualRig::write_truth); the rig's process writes.
+    ///
+    /// # Errors
+    ///
+    /// As there, or if the rig does not answer.
+    pub fn write_truth(&mut self, directory: &Path, from_ns: i64, to_ns: i64) -> Result<()> {
+        let directory = std::path::absolute(directory)
+            .map_err(|error| Error::because("the directory has no absolute path", error))?;
+        self.ask(&format!("truth {from_ns} {to_ns} {}", directory.display())).map(drop)
     }
 
     fn ask_number<T: std::str::FromStr>(&mut self, request: &str) -> Result<T> {
