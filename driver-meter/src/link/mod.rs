@@ -5,6 +5,10 @@ pub(crate) mod rights;
 pub mod serial;
 mod stable_name;
 pub mod tcp;
+#[cfg(target_os = "linux")]
+pub mod usbtmc;
+#[cfg(target_os = "linux")]
+mod usbtmc_ioctl;
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -57,6 +61,17 @@ pub trait Link: Send + fmt::Debug {
     /// - [`ErrorKind::NotFound`], [`ErrorKind::PermissionDenied`], [`ErrorKind::Busy`], [`ErrorKind::Disconnected`],
     ///   [`ErrorKind::Timeout`] as the operating system says.
     fn reopen(&mut self, deadline: Instant) -> Result<()>;
+
+    /// Changes the rate of a serial line, in bits a second, until it is opened anew. A link that has no rate has nothing
+    /// to change. Does not wait.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::InvalidConfig`] if the line cannot have this rate.
+    /// - [`ErrorKind::Disconnected`] if the device is gone.
+    fn set_rate(&mut self, _baud: u32) -> Result<()> {
+        Ok(())
+    }
 }
 
 macro_rules! forward_link {
@@ -84,6 +99,10 @@ macro_rules! forward_link {
 
             fn reopen(&mut self, deadline: Instant) -> Result<()> {
                 (**self).reopen(deadline)
+            }
+
+            fn set_rate(&mut self, baud: u32) -> Result<()> {
+                (**self).set_rate(baud)
             }
         })*
     };
