@@ -5,9 +5,10 @@
 //! these devices do not offer it.
 
 mod get;
+mod pick;
 pub mod shelly;
 mod source;
 pub mod tasmota;
 
-pub use get::{Body, Head, body, head};
+pub use get::{Body, End, Head, body, head};
 pub use source::{open_shelly, open_tasmota};

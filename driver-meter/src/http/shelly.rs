@@ -5,6 +5,8 @@
 
 use serde::Deserialize;
 
+use super::pick::pick;
+
 /// The options of a Shelly with what they mean.
 pub const OPTIONS: &[(&str, &str)] = &[
     ("component", "`em`, `em1`, `switch` or `pm1`; without it the first of them that the device has"),
@@ -69,8 +71,7 @@ pub struct Info {
 }
 
 /// A status of any component: numbers that are absent are `None`.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Status {
     /// Active power of all phases, in watts.
     pub total_act_power: Option<f64>,
@@ -99,6 +100,53 @@ pub struct Status {
 }
 
 /// Reads a status. Takes any bytes; `None` for what is none.
+///
+/// ```
+/// use driver_meter::http::shelly::parse;
+/// let status = parse(br#"{"id":0,"output":true,"apower":31.5,"aenergy":{"total":51.2}}"#).unwrap();
+/// assert_eq!((status.apower, status.act_power), (Some(31.5), None));
+/// ```
 pub fn parse(json: &[u8]) -> Option<Status> {
-    serde_json::from_slice(json).ok()
+    const NAMES: [&str; 12] = [
+        "total_act_power",
+        "act_power",
+        "apower",
+        "total_aprt_power",
+        "aprt_power",
+        "a_act_power",
+        "b_act_power",
+        "c_act_power",
+        "voltage",
+        "current",
+        "pf",
+        "freq",
+    ];
+    let [
+        total_act_power,
+        act_power,
+        apower,
+        total_aprt_power,
+        aprt_power,
+        a_act_power,
+        b_act_power,
+        c_act_power,
+        voltage,
+        current,
+        pf,
+        freq,
+    ] = pick(json, &[], &NAMES)?;
+    Some(Status {
+        total_act_power,
+        act_power,
+        apower,
+        total_aprt_power,
+        aprt_power,
+        a_act_power,
+        b_act_power,
+        c_act_power,
+        voltage,
+        current,
+        pf,
+        freq,
+    })
 }

@@ -1,6 +1,6 @@
 //! Status 8 of devices with Tasmota firmware: the sensors' values.
 
-use serde::Deserialize;
+use super::pick::pick;
 
 /// The options of a Tasmota device with what they mean.
 pub const OPTIONS: &[(&str, &str)] = &[];
@@ -9,8 +9,7 @@ pub const OPTIONS: &[(&str, &str)] = &[];
 pub const PATH: &str = "/cm?cmnd=Status%208";
 
 /// The values of the energy sensor; a device of several phases gives lists, which are not read.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Deserialize)]
-#[serde(default, rename_all = "PascalCase")]
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Energy {
     /// Active power, in watts.
     pub power: Option<f64>,
@@ -26,19 +25,10 @@ pub struct Energy {
     pub frequency: Option<f64>,
 }
 
-#[derive(Deserialize)]
-struct Answer {
-    #[serde(rename = "StatusSNS")]
-    sensors: Sensors,
-}
-
-#[derive(Deserialize)]
-struct Sensors {
-    #[serde(rename = "ENERGY")]
-    energy: Energy,
-}
-
 /// Reads an answer. Takes any bytes; `None` if it has no energy sensor, or one of several phases.
 pub fn parse(json: &[u8]) -> Option<Energy> {
-    Some(serde_json::from_slice::<Answer>(json).ok()?.sensors.energy)
+    const NAMES: [&str; 6] = ["Power", "ApparentPower", "Factor", "Voltage", "Current", "Frequency"];
+    let [power, apparent_power, factor, voltage, current, frequency] =
+        pick(json, &["StatusSNS", "ENERGY"], &NAMES)?;
+    Some(Energy { power, apparent_power, factor, voltage, current, frequency })
 }

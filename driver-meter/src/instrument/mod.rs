@@ -144,7 +144,6 @@ impl<D: Dialogue> Instrument<D> {
     fn failed(&mut self, error: Error) -> Error {
         let now = Instant::now();
         let (away_since, wait) = match &self.standing {
-            Standing::Gone(_) => return error,
             // The question was answered, with a refusal.
             Standing::InStep
                 if matches!(
@@ -158,8 +157,8 @@ impl<D: Dialogue> Instrument<D> {
             Standing::Broken { away_since, wait, next_try } if *next_try <= now => {
                 (*away_since, (*wait * 2).clamp(FIRST_WAIT, LONGEST_WAIT))
             }
-            // Not tried: nothing new is known.
-            Standing::Broken { .. } => return error,
+            // Nothing new is known: it is gone for good, or no try was made.
+            Standing::Gone(_) | Standing::Broken { .. } => return error,
         };
         let in_reach = matches!(error.kind(), ErrorKind::Timeout | ErrorKind::Protocol);
         let away_since = if in_reach { None } else { Some(away_since.unwrap_or(now)) };

@@ -22,15 +22,13 @@ pub(crate) fn scope(options: &Options, otherwise: Scope) -> Result<Scope> {
         "module" => Scope::Module,
         "package" => Scope::Package,
         "unknown" => Scope::Unknown,
-        _ => match text.strip_prefix("rail:").filter(|name| !name.is_empty()) {
-            Some(name) => Scope::Rail(name.to_owned().into()),
-            None => {
-                let message = format!(
-                    "scope = {text:?}: it is node_ac, node_dc, board, module, package, unknown or rail:NAME"
-                );
-                return Err(Error::new(ErrorKind::InvalidConfig, message));
-            }
-        },
+        _ => {
+            let rail = text.strip_prefix("rail:").filter(|name| !name.is_empty());
+            let name = rail.ok_or_else(|| {
+                wrong("scope", text, "it is node_ac, node_dc, board, module, package, unknown or rail:NAME")
+            })?;
+            Scope::Rail(name.to_owned().into())
+        }
     })
 }
 

@@ -9,12 +9,12 @@ use crate::link::Link;
 
 /// Bytes that one read can take: 0.7 s of the fastest stream.
 const CAPACITY: usize = 1 << 18;
-/// A link that gives at least this much at once probably has more: a terminal gives at most 4095 bytes a call.
-const MORE_WAITS: usize = 2048;
+/// A terminal gives at most 4095 bytes a call (`N_TTY_BUF_SIZE` in the kernel's `n_tty.c`): then more waits.
+const MORE_WAITS: std::ops::RangeInclusive<usize> = 4095..=4096;
 /// Wait for what the operating system is still handing on from its own buffers.
 const HAND_ON: Duration = Duration::from_millis(1);
 /// Reads are at least this far apart, so that few system calls move many samples.
-const PACE: Duration = Duration::from_millis(10);
+const PACE: Duration = Duration::from_millis(5);
 
 /// Received bytes that no record has taken. Allocates nothing after it has been made.
 #[derive(Debug)]
@@ -57,7 +57,7 @@ impl Intake {
         let mut received = link.receive(&mut self.buffer[self.end..], deadline)?;
         self.end += received;
         let mut drained = true;
-        while received >= MORE_WAITS {
+        while MORE_WAITS.contains(&received) || self.end == self.buffer.len() {
             if self.end == self.buffer.len() {
                 drained = false;
                 break;

@@ -59,7 +59,7 @@ impl Record {
     /// Reads one record; `None` if the bits that are always 0 are not.
     pub fn parse(bytes: &[u8; RECORD_BYTES]) -> Option<Self> {
         let word = |index: usize| i16::from_le_bytes([bytes[2 * index], bytes[2 * index + 1]]);
-        let padded = (1..=2 * RAILS).all(|index| word(index) & 0xf == 0);
+        let padded = (1..=2 * RAILS).all(|index| word(index).trailing_zeros() >= 4);
         padded.then(|| Self {
             tick: u16::from_le_bytes([bytes[0], bytes[1]]),
             rails: std::array::from_fn(|rail| (word(1 + 2 * rail) >> 4, word(2 + 2 * rail) >> 4)),

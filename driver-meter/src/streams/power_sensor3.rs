@@ -1,9 +1,9 @@
-//! Packets of a PowerSensor3: two bytes each, nine of them 20 000 times a second.
+//! Packets of a `PowerSensor3`: two bytes each, nine of them 20 000 times a second.
 //!
 //! A packet holds a sensor's number, ten bits of its level and a marker bit; bit 7 is set in its first byte and clear in
 //! its second, so that a reader that is out of step notices. Sensor 7 with the marker carries the device's time in
 //! microseconds, modulo 1024, and comes before the eight levels (`host/src/PowerSensor.cc`,
-//! `device/PowerSensor/device_specific/BLACKPILL_F401CC_F411CE.hpp` of nlesc-recruit/PowerSensor3).
+//! `device/PowerSensor/device_specific/BLACKPILL_F401CC_F411CE.hpp` of nlesc-recruit/`PowerSensor3`).
 
 use super::Intake;
 use super::power_sensor3_config::SENSORS;

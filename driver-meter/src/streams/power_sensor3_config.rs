@@ -1,4 +1,4 @@
-//! The configuration that a PowerSensor3 keeps in its EEPROM: what is connected to each sensor.
+//! The configuration that a `PowerSensor3` keeps in its EEPROM: what is connected to each sensor.
 
 /// Sensors of a device; they form pairs of a current and a voltage sensor.
 pub const SENSORS: usize = 8;

@@ -1,4 +1,4 @@
-//! A PowerSensor3 as a source.
+//! A `PowerSensor3` as a source.
 
 use std::time::{Duration, Instant};
 
@@ -14,17 +14,17 @@ use crate::instrument::{Dialogue, Instrument, Patience, settings};
 use crate::lines::nonsense;
 use crate::link::Link;
 
-/// The options of a PowerSensor3 with what they mean.
+/// The options of a `PowerSensor3` with what they mean.
 pub const OPTIONS: &[(&str, &str)] =
     &[("detail", "`true` for a channel of voltage and one of current for each pair")];
 
 const TIMEOUT: Duration = Duration::from_secs(1);
 /// Six conversions of 50 µs in all make a frame, which is their mean.
 const PERIOD: Duration = Duration::from_micros(50);
-/// Bytes without one frame after which this is no PowerSensor3.
+/// Bytes without one frame after which this is no `PowerSensor3`.
 const MOST_NONSENSE: usize = 1 << 16;
 
-/// Opens a PowerSensor3. Its configuration is read from its EEPROM and never written.
+/// Opens a `PowerSensor3`. Its configuration is read from its EEPROM and never written.
 ///
 /// A read blocks until frames come, some 10 ms, and gives all that came: 20 000 a second. The device's time is the
 /// clock. `power` is the sum over the pairs, each pair's power the product of its current and voltage.
@@ -32,7 +32,7 @@ const MOST_NONSENSE: usize = 1 << 16;
 /// # Errors
 ///
 /// - [`ErrorKind::InvalidConfig`] for a wrong option, or if no pair is configured
-/// - [`ErrorKind::Protocol`] if what answers is no PowerSensor3
+/// - [`ErrorKind::Protocol`] if what answers is no `PowerSensor3`
 /// - [`ErrorKind::Timeout`] and those of the link
 pub fn open(link: Box<dyn Link>, options: &Options) -> Result<Box<dyn PowerSource>> {
     settings::check(options, &["detail"])?;
@@ -82,7 +82,7 @@ impl PowerSensor3 {
         link.send(b"V", deadline)?;
         let mut lines = crate::lines::Lines::new(b'\n', 64);
         let line = lines.next(link, deadline)?;
-        let plain = line.iter().all(|byte| byte.is_ascii_graphic());
+        let plain = line.iter().all(u8::is_ascii_graphic);
         let text = str::from_utf8(line).ok().filter(|_| plain);
         text.map(str::to_owned).ok_or_else(|| nonsense("this is no PowerSensor3", line))
     }

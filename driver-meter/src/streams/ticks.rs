@@ -24,16 +24,17 @@ pub struct Ticks {
 
 #[derive(Debug, Clone, Default)]
 struct Delays {
-    began_ns: Option<i64>,
-    least_ns: Option<i64>,
+    /// All in nanoseconds: when gathering began, and the least delay since then.
+    began: Option<i64>,
+    least: Option<i64>,
     /// The least of the second before.
-    usual_ns: Option<i64>,
+    usual: Option<i64>,
 }
 
 impl Ticks {
     /// A counter that returns to 0 at `modulus`, whose ticks last `tick_ns.0 / tick_ns.1` nanoseconds.
     pub const fn new(modulus: u64, tick_ns: (u64, u64)) -> Self {
-        let delays = Delays { began_ns: None, least_ns: None, usual_ns: None };
+        let delays = Delays { began: None, least: None, usual: None };
         Self { modulus, tick_ns, last: None, total: 0, delays, restarted: false }
     }
 
@@ -54,9 +55,9 @@ impl Ticks {
     /// Forgets the last count: the device may have counted any far meanwhile, or begun anew.
     pub fn restart(&mut self) {
         self.last = None;
-        self.delays.usual_ns = self.delays.usual_ns.or(self.delays.least_ns);
-        self.delays.began_ns = None;
-        self.delays.least_ns = None;
+        self.delays.usual = self.delays.usual.or(self.delays.least);
+        self.delays.began = None;
+        self.delays.least = None;
         self.restarted = true;
     }
 
@@ -68,7 +69,7 @@ impl Ticks {
         if !std::mem::take(&mut self.restarted) {
             return;
         }
-        let Some(usual) = self.delays.usual_ns else { return };
+        let Some(usual) = self.delays.usual else { return };
         let gap = host_ns.saturating_sub(usual).saturating_sub(self.nanos());
         let ticks = u128::from(u64::try_from(gap).unwrap_or(0)) * u128::from(self.tick_ns.1)
             / u128::from(self.tick_ns.0.max(1));
@@ -92,14 +93,14 @@ impl Ticks {
     pub fn arrived(&mut self, host_ns: i64) -> u64 {
         let delay = host_ns.saturating_sub(self.nanos());
         let delays = &mut self.delays;
-        let began = *delays.began_ns.get_or_insert(host_ns);
-        delays.least_ns = Some(delays.least_ns.map_or(delay, |least| least.min(delay)));
+        let began = *delays.began.get_or_insert(host_ns);
+        delays.least = Some(delays.least.map_or(delay, |least| least.min(delay)));
         if host_ns.saturating_sub(began) < GATHER_NS {
             return 0;
         }
-        let least = delays.least_ns.take().unwrap_or(delay);
-        delays.began_ns = Some(host_ns);
-        let rise = delays.usual_ns.map_or(0, |usual| least.saturating_sub(usual));
+        let least = delays.least.take().unwrap_or(delay);
+        delays.began = Some(host_ns);
+        let rise = delays.usual.map_or(0, |usual| least.saturating_sub(usual));
         let wrap_ns =
             i64::try_from(u128::from(self.modulus) * u128::from(self.tick_ns.0) / u128::from(self.tick_ns.1))
                 .unwrap_or(i64::MAX)
@@ -112,13 +113,13 @@ impl Ticks {
         let before = self.nanos();
         self.total = self.total.saturating_add(missing.saturating_mul(self.modulus));
         let added = self.nanos().saturating_sub(before);
-        self.delays.usual_ns = Some(least.saturating_sub(added));
+        self.delays.usual = Some(least.saturating_sub(added));
         missing
     }
 
     /// Whether a record of this device time had arrived before `host_ns`, by the usual delay; `false` while that is
     /// unknown.
     pub fn was_there_before(&self, host_ns: i64) -> bool {
-        self.delays.usual_ns.is_some_and(|usual| self.nanos().saturating_add(usual) < host_ns)
+        self.delays.usual.is_some_and(|usual| self.nanos().saturating_add(usual) < host_ns)
     }
 }

@@ -1,4 +1,4 @@
-//! Packets of the ChargerLAB POWER-Z KM003C.
+//! Packets of the `ChargerLAB` POWER-Z KM003C.
 //!
 //! The maker's description is not public; this is what `okhsunrog/km003c-protocol-research` and
 //! `fqueze/usb-power-profiling` found out: a header of four bytes, and in an answer for each part of it a header of

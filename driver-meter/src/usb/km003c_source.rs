@@ -1,4 +1,4 @@
-//! The ChargerLAB POWER-Z KM003C as a source.
+//! The `ChargerLAB` POWER-Z KM003C as a source.
 
 use std::time::{Duration, Instant};
 

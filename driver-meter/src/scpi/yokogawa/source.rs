@@ -29,8 +29,6 @@ pub const OPTIONS: &[(&str, &str)] = &[
 const TIMEOUT: Duration = Duration::from_secs(2);
 /// Items that a WT300 can give.
 const MOST_ITEMS: usize = 255;
-/// Messages in its error queue.
-const MOST_ERRORS: usize = 32;
 
 /// Opens a WT300.
 ///
@@ -140,17 +138,13 @@ impl Wt300 {
         if let Some(amperes) = wanted.amp_range {
             exchange.tell(link, &format!(":INPUT:CURRENT:RANGE {amperes}A"), deadline)?;
         }
-        for _ in 0..MOST_ERRORS {
-            let answer = exchange.ask_text(link, ":STATUS:ERROR?", deadline)?;
-            let answer = items::unheaded(&answer);
-            let code = answer.split(',').next().unwrap_or_default().trim();
-            match code.parse::<i32>() {
-                Ok(0) => return Ok(()),
-                Ok(_) => return Err(refused(answer)),
-                Err(_) => return Err(nonsense("the error queue gives no number", answer.as_bytes())),
-            }
+        let answer = exchange.ask_text(link, ":STATUS:ERROR?", deadline)?;
+        let answer = items::unheaded(&answer);
+        match answer.split(',').next().unwrap_or_default().trim().parse::<i32>() {
+            Ok(0) => Ok(()),
+            Ok(_) => Err(refused(answer)),
+            Err(_) => Err(nonsense("the error queue gives no number", answer.as_bytes())),
         }
-        Ok(())
     }
 
     fn read_items(&mut self, link: &mut dyn Link, deadline: Instant) -> Result<()> {
