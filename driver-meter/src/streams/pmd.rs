@@ -149,7 +149,9 @@ impl Decoder {
 
     /// Takes the next sample from the front of `bytes`: how many bytes were used, and the sample, if there is one.
     ///
-    /// With no sample, more bytes are needed; what was used up to then was none. Takes any bytes.
+    /// With no sample, more bytes are needed: a record is believed once the one before and the next one fit to it. A
+    /// reader that is out of step by an even number of bytes takes a value for the counter, and one in 16 times its lower
+    /// bits are 0; but from record to record values do not step as the counter does. Takes any bytes.
     pub fn next(&mut self, bytes: &[u8]) -> (usize, Option<Sample>) {
         let mut used = 0;
         loop {
@@ -165,18 +167,25 @@ impl Decoder {
                     continue;
                 }
                 self.in_step = true;
+                // The first may have been put together of two, with a count that fits by chance.
+                used += RECORD_BYTES;
+                continue;
             }
-            let Some((first, _)) = rest.split_first_chunk() else { return (used, None) };
+            let Some((first, after)) = rest.split_first_chunk() else { return (used, None) };
             let Some(record) = Record::parse(first) else {
                 self.in_step = false;
                 continue;
             };
             let mut ahead = self.ticks.clone();
             let step = ahead.advance(u64::from(record.tick));
-            if self.started && !self.lost && !STEPS.contains(&step) {
-                // Something is missing before it, or it is no record: it has to convince anew.
-                self.lost = true;
+            let Some(next) = after.first_chunk() else { return (used, None) };
+            let next = Record::parse(next).map(|next| u64::from(next.tick.wrapping_sub(record.tick)));
+            let follows = self.lost || !self.started || STEPS.contains(&step);
+            if !follows || !next.is_some_and(|step| STEPS.contains(&step)) {
+                // Something is missing before it or after it, and it may have been put together of two.
                 self.in_step = false;
+                self.lost |= self.started;
+                used += 1;
                 continue;
             }
             self.started = true;

@@ -17,7 +17,7 @@ pub const FRAME_BYTES: usize = 2 * (SENSORS + 1);
 pub const MAX_LEVEL: u16 = 1023;
 
 /// Longest step between two frames that follow each other, in microseconds; the usual one is 50.
-const LONGEST_STEP_US: u64 = 75;
+const LONGEST_STEP_US: u16 = 75;
 /// The time packet's sensor number.
 const TIME: u8 = 7;
 
@@ -137,7 +137,8 @@ impl Decoder {
 
     /// Takes the next frame from the front of `bytes`: how many bytes were used, and the frame, if there is one.
     ///
-    /// With no frame, more bytes are needed; those used are remembered. Takes any bytes.
+    /// With no frame, more bytes are needed; those used are remembered. A frame is given once the next one begins, and
+    /// shows that nothing is missing between. Takes any bytes.
     pub fn next(&mut self, bytes: &[u8]) -> (usize, Option<Frame>) {
         let mut used = 0;
         while let Some((pair, _)) = bytes[used..].split_first_chunk::<2>() {
@@ -169,28 +170,34 @@ impl Decoder {
 
     fn take(&mut self, packet: Packet) -> Option<Frame> {
         let (sensor, level) = match packet {
-            Packet::Time(micros) => {
-                if self.came > 0 {
-                    self.drop_frame();
-                }
-                self.time = Some(micros);
-                return None;
-            }
+            Packet::Time(micros) => return self.begin(micros),
             Packet::Level { sensor, level, .. } => (usize::from(sensor), level),
         };
-        let time = self.time?;
+        if self.time.is_none() {
+            return None;
+        }
         if sensor != self.came {
             self.drop_frame();
             return None;
         }
         self.levels[sensor] = level;
         self.came += 1;
-        if self.came < SENSORS {
+        None
+    }
+
+    /// Begins a frame, which shows whether the one before it was whole: with bytes missing in its midst it may have been
+    /// put together of two.
+    fn begin(&mut self, micros: u16) -> Option<Frame> {
+        let before = self.time.replace(micros);
+        let whole = std::mem::take(&mut self.came) == SENSORS;
+        let time = before?;
+        let step = micros.wrapping_sub(time) % 1024;
+        if !whole || !(1..=LONGEST_STEP_US).contains(&step) {
+            self.lost |= self.started;
             return None;
         }
-        (self.time, self.came) = (None, 0);
         let step = self.ticks.advance(u64::from(time));
-        let gap = self.started && (step > LONGEST_STEP_US || step == 0);
+        let gap = self.started && !(1..=u64::from(LONGEST_STEP_US)).contains(&step);
         self.started = true;
         let after_loss = std::mem::take(&mut self.lost) | gap;
         Some(Frame { levels: self.levels, after_loss })
