@@ -11,6 +11,7 @@ use std::time::Duration;
 use common::packets::{PacketLink, Plug};
 use common::{Fault, Server, peers};
 use driver_meter::instrument::catalogue::find;
+use driver_meter::ptdaemon::server::Ptd;
 use power_core::{ErrorKind, Options};
 use power_testkit::alloc::CountingAllocator;
 use power_testkit::{Expectations, Report, conformance};
@@ -79,7 +80,7 @@ fn a_watts_up_conforms() {
 fn ptdaemon_conforms() {
     let options =
         Options::new().with("interval_ms", "50").with("volt_range", "300").with("take_over", "true");
-    suite("ptdaemon", &options, || peers::ptdaemon(Default::default()), Duration::ZERO);
+    suite("ptdaemon", &options, || peers::ptdaemon(Ptd::default()), Duration::ZERO);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Numbers out of a JSON object, without allocating.
 //!
-//! Derived structs would do, but serde_json allocates for each nested value that it passes over.
+//! Derived structs would do, but `serde_json` allocates for each nested value that it passes over.
 
 use std::fmt;
 

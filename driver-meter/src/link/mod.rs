@@ -5,8 +5,11 @@ pub(crate) mod rights;
 pub mod serial;
 mod stable_name;
 pub mod tcp;
+#[cfg(feature = "usb")]
+pub mod usb;
 #[cfg(target_os = "linux")]
 pub mod usbtmc;
+pub mod usbtmc_frame;
 #[cfg(target_os = "linux")]
 mod usbtmc_ioctl;
 

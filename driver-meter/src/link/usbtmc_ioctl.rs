@@ -31,8 +31,6 @@ pub(super) fn clear(file: BorrowedFd<'_>) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a set-up that fails is a test that fails")]
-
     use std::fs::File;
     use std::os::fd::AsFd;
 

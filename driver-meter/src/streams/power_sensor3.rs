@@ -173,9 +173,7 @@ impl Decoder {
             Packet::Time(micros) => return self.begin(micros),
             Packet::Level { sensor, level, .. } => (usize::from(sensor), level),
         };
-        if self.time.is_none() {
-            return None;
-        }
+        self.time?;
         if sensor != self.came {
             self.drop_frame();
             return None;

@@ -47,8 +47,8 @@ struct Fnb58 {
 
 /// The next packet of the meter.
 fn packet(link: &mut dyn Link, deadline: Instant) -> Result<Packet> {
-    // One byte more than a packet has, so that a longer one is noticed.
-    let mut bytes = [0; PACKET_BYTES + 1];
+    // More than a packet has, so that a longer one is noticed.
+    let mut bytes = [0; 2 * PACKET_BYTES];
     let count = link.receive(&mut bytes, deadline)?;
     parse(&bytes[..count]).ok_or_else(|| nonsense("a packet of the meter is damaged", &bytes[..count.min(8)]))
 }

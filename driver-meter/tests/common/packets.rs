@@ -43,7 +43,7 @@ impl PacketLink {
 }
 
 impl Link for PacketLink {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "packets"
     }
 

@@ -226,15 +226,15 @@ pub(crate) fn tasmota() -> Server {
 
 /// The record of a PMD on whose first rail flow 12.0 V and 10.0 A, as near as it can tell.
 pub(crate) fn pmd_record(number: u64) -> pmd::Record {
-    // Every 47th comes late, as in recordings; the mean is 614 ticks.
-    let ticks = number * 602 + number / 47 * 82;
+    // Every seventh comes late, as in recordings some do; the mean is 614 ticks.
+    let ticks = number * 602 + number / 7 * 84;
     pmd::Record {
         tick: u16::try_from(ticks % 65_536).unwrap(),
         rails: [(1586, 205), (1586, 102), (0, 0), (0, -1)],
     }
 }
 
-/// The sensors of a PowerSensor3 with two pairs.
+/// The sensors of a `PowerSensor3` with two pairs.
 pub(crate) fn ps3_sensors() -> [Sensor; SENSORS] {
     std::array::from_fn(|number| Sensor {
         kind: if number % 2 == 0 { "MLX91221-20".into() } else { "ACPL-C87B".into() },
@@ -299,7 +299,7 @@ impl Firmware for PmdFirmware {
     }
 }
 
-/// The firmware of a PowerSensor3.
+/// The firmware of a `PowerSensor3`.
 #[derive(Debug, Default)]
 pub(crate) struct Ps3Firmware {
     /// The sensor whose configuration is sent next.
