@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 use power_core::{Error, ErrorKind, Result};
-use rusb::{Device, DeviceHandle, Direction, GlobalContext, TransferType};
+use rusb::{Context, Device, DeviceHandle, Direction, TransferType, UsbContext};
 
 use super::{Link, gone, left, rights, usbtmc_frame};
 
@@ -66,7 +66,7 @@ pub struct UsbLink {
 /// An open interface.
 #[derive(Debug)]
 struct Pipe {
-    handle: DeviceHandle<GlobalContext>,
+    handle: DeviceHandle<Context>,
     interface: u8,
     input: u8,
     output: u8,
@@ -113,7 +113,11 @@ impl UsbLink {
     }
 
     fn connect(&mut self) -> Result<()> {
-        let devices = rusb::devices().map_err(|error| failed("cannot list USB devices", error))?;
+        // A context of its own each time: where no udev daemon runs, as in containers, libusb learns of devices that were
+        // plugged in later by looking anew only.
+        let devices = Context::new()
+            .and_then(|context| context.devices())
+            .map_err(|error| failed("cannot list USB devices", error))?;
         let mut refused = None;
         for device in devices.iter() {
             let Ok(descriptor) = device.device_descriptor() else { continue };
@@ -152,11 +156,7 @@ impl UsbLink {
     }
 
     /// Opens a device; `None` if it has another serial number than wanted.
-    fn connect_to(
-        &self,
-        device: &Device<GlobalContext>,
-        product: u16,
-    ) -> Result<Option<(Pipe, Option<String>)>> {
+    fn connect_to(&self, device: &Device<Context>, product: u16) -> Result<Option<(Pipe, Option<String>)>> {
         let handle = device.open().map_err(|error| {
             let denied = error == rusb::Error::Access;
             let error = failed("cannot open the USB meter", error);
@@ -323,7 +323,7 @@ fn wait(deadline: Instant) -> Result<Duration> {
     Ok(time.max(Duration::from_millis(1)))
 }
 
-fn serial_of(device: &Device<GlobalContext>, handle: &DeviceHandle<GlobalContext>) -> Option<String> {
+fn serial_of(device: &Device<Context>, handle: &DeviceHandle<Context>) -> Option<String> {
     let descriptor = device.device_descriptor().ok()?;
     descriptor.serial_number_string_index()?;
     let language = *handle.read_languages(STRING).ok()?.first()?;
