@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use common::peers::{self, Firmware, PmdFirmware, Ps3Firmware, Records, play};
 use common::{Server, of, read, read_until_well};
 use driver_meter::instrument::catalogue::find;
+use driver_meter::link::Link;
 use driver_meter::link::serial::{SerialLink, SerialSettings};
 use driver_meter::streams::pmd::{self, RECORD_BYTES};
 use driver_meter::streams::power_sensor3::{self, FRAME_BYTES};
@@ -246,6 +247,83 @@ fn time_goes_on_after_a_link_was_lost() {
     let device = last.device_time.unwrap().nanos() - first.device_time.unwrap().nanos();
     let host = last.stamp.end().nanos() - first.stamp.end().nanos();
     assert!((device - host).abs() < 300_000_000, "{device} ns by the device, {host} by the host");
+}
+
+/// A PMD on a line whose two ends may run at different rates; then neither understands the other.
+#[derive(Debug)]
+struct RatedLink {
+    host: u32,
+    device: u32,
+    firmware: PmdFirmware,
+    said: Vec<u8>,
+    sent: u64,
+}
+
+impl Link for RatedLink {
+    fn name(&self) -> &'static str {
+        "a line"
+    }
+
+    fn send(&mut self, bytes: &[u8], _deadline: Instant) -> power_core::Result<()> {
+        if self.host == self.device {
+            for byte in bytes {
+                self.said.extend(self.firmware.take(*byte));
+            }
+            if bytes.len() == 17 && bytes[0] == 8 {
+                self.device = u32::from_le_bytes([bytes[1], bytes[2], bytes[3], bytes[4]]);
+            }
+        }
+        Ok(())
+    }
+
+    fn receive(&mut self, buffer: &mut [u8], deadline: Instant) -> power_core::Result<usize> {
+        if self.said.is_empty() && self.firmware.sends() {
+            thread::sleep(Duration::from_millis(2));
+            for _ in 0..10 {
+                peers::pmd_bytes(self.sent, &mut self.said);
+                self.sent += 1;
+            }
+        }
+        if self.said.is_empty() {
+            thread::sleep(deadline.saturating_duration_since(Instant::now()));
+            return Err(power_core::Error::new(ErrorKind::Timeout, "silence"));
+        }
+        let count = self.said.len().min(buffer.len());
+        for (place, byte) in buffer.iter_mut().zip(self.said.drain(..count)) {
+            *place = if self.host == self.device { byte } else { byte.wrapping_mul(37) };
+        }
+        Ok(count)
+    }
+
+    fn discard_input(&mut self) -> power_core::Result<()> {
+        self.said.clear();
+        Ok(())
+    }
+
+    fn reopen(&mut self, _deadline: Instant) -> power_core::Result<()> {
+        Ok(())
+    }
+
+    fn set_rate(&mut self, baud: u32) -> power_core::Result<bool> {
+        self.host = baud;
+        Ok(true)
+    }
+}
+
+#[test]
+fn a_pmd_is_found_at_either_rate() {
+    // Fresh from the socket, and left sending at full rate by a program that was killed.
+    for (device, sends) in [(115_200, false), (921_600, true)] {
+        let mut firmware = PmdFirmware::default();
+        if sends {
+            for byte in pmd::START {
+                firmware.take(*byte);
+            }
+        }
+        let link = RatedLink { host: 115_200, device, firmware, said: Vec::new(), sent: 0 };
+        let mut source = (find("elmorlabs-pmd").unwrap().open)(Box::new(link), &Options::new()).unwrap();
+        assert!(!read_until_well(&mut source).is_empty());
+    }
 }
 
 /// Plays a device at full rate on a pseudo terminal, and reads it by a serial line for `time`.

@@ -8,7 +8,7 @@ use std::fs;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use driver_meter::instrument::catalogue::{Way, find};
+use driver_meter::instrument::catalogue::find;
 use driver_meter::link::Link;
 use driver_meter::link::usb::{Class, UsbLink};
 use driver_meter::link::usbtmc_frame;
@@ -150,10 +150,9 @@ fn run_inside(test: &str, descriptors: &str, replay: &Replay) {
 }
 
 /// Opens an instrument on the device that is plugged in, and reads it.
-fn read(model: &str, class: Class, reads: usize) -> Vec<Reading> {
+fn read(model: &str, reads: usize) -> Vec<Reading> {
     let model = find(model).unwrap();
-    let Some(Way::Usb { vendor, products }) = model.ways.first() else { panic!("not by USB") };
-    let link = UsbLink::open(class, *vendor, products, None).unwrap();
+    let link = model.ways[0].open_usb(None).unwrap();
     let mut source = (model.open)(Box::new(link), &Options::new()).unwrap();
     let mut readings = Vec::new();
     for _ in 0..reads {
@@ -171,7 +170,7 @@ fn inside(test: &str) -> bool {
 fn an_fnb58_is_read_by_interrupt_transfers() {
     const TEST: &str = "an_fnb58_is_read_by_interrupt_transfers";
     if inside(TEST) {
-        let readings = read("fnirsi-fnb58", Class::Hid, 2);
+        let readings = read("fnirsi-fnb58", 2);
         // Two packets of four samples, of four channels each.
         assert_eq!(readings.len(), 32);
         let watts: Vec<f64> =
@@ -198,7 +197,7 @@ fn an_fnb58_is_read_by_interrupt_transfers() {
 fn a_km003c_is_read_by_bulk_transfers() {
     const TEST: &str = "a_km003c_is_read_by_bulk_transfers";
     if inside(TEST) {
-        let readings = read("km003c", Class::Vendor, 3);
+        let readings = read("km003c", 3);
         assert_eq!(readings.len(), 12);
         assert_eq!(readings[0].value.number(), Some(60.0));
         assert_eq!(readings[3].value.number(), Some(28.90625));

@@ -16,13 +16,42 @@ pub enum Way {
         /// USB vendor.
         vendor: u16,
     },
-    /// USB packets of 64 bytes by interrupt transfers (HID), or by bulk transfers.
-    Usb {
+    /// USB packets by interrupt transfers of a HID interface. Needs feature `usb`.
+    UsbHid {
+        /// USB vendor.
+        vendor: u16,
+        /// USB products of this kind.
+        products: &'static [u16],
+    },
+    /// USB packets by bulk transfers of a vendor's own interface. Needs feature `usb`.
+    UsbBulk {
         /// USB vendor.
         vendor: u16,
         /// USB products of this kind; empty for every product of the vendor.
         products: &'static [u16],
     },
+}
+
+#[cfg(feature = "usb")]
+impl Way {
+    /// Opens the USB meter that is connected in this way, by libusb; with a serial number that one only.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::Unsupported`](power_core::ErrorKind::Unsupported) for a way that is not USB
+    /// - those of [`UsbLink::open`](crate::link::usb::UsbLink::open)
+    pub fn open_usb(self, serial: Option<&str>) -> power_core::Result<crate::link::usb::UsbLink> {
+        use crate::link::usb::{Class, UsbLink};
+        match self {
+            Self::UsbTmc { vendor } => UsbLink::open(Class::UsbTmc, vendor, &[], serial),
+            Self::UsbHid { vendor, products } => UsbLink::open(Class::Hid, vendor, products, serial),
+            Self::UsbBulk { vendor, products } => UsbLink::open(Class::Vendor, vendor, products, serial),
+            Self::Tcp(_) | Self::Serial(_) => {
+                let message = "this meter is not connected by USB";
+                Err(power_core::Error::new(power_core::ErrorKind::Unsupported, message))
+            }
+        }
+    }
 }
 
 /// An instrument with code.
@@ -89,8 +118,8 @@ pub static MODELS: &[Model] = &[
         id: "fnirsi-fnb58",
         name: "FNIRSI FNB58, FNB48, FNB48S and C1",
         ways: &[
-            Way::Usb { vendor: 0x2e3c, products: &[0x5558, 0x0049] },
-            Way::Usb { vendor: 0x0483, products: &[0x003a, 0x003b] },
+            Way::UsbHid { vendor: 0x2e3c, products: &[0x5558, 0x0049] },
+            Way::UsbHid { vendor: 0x0483, products: &[0x003a, 0x003b] },
         ],
         options: &[],
         open: crate::usb::fnb58_source::open,
@@ -98,7 +127,7 @@ pub static MODELS: &[Model] = &[
     Model {
         id: "km003c",
         name: "ChargerLAB POWER-Z KM003C",
-        ways: &[Way::Usb { vendor: 0x5fc9, products: &[] }],
+        ways: &[Way::UsbBulk { vendor: 0x5fc9, products: &[] }],
         options: &[],
         open: crate::usb::km003c_source::open,
     },

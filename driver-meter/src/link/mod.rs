@@ -65,15 +65,15 @@ pub trait Link: Send + fmt::Debug {
     ///   [`ErrorKind::Timeout`] as the operating system says.
     fn reopen(&mut self, deadline: Instant) -> Result<()>;
 
-    /// Changes the rate of a serial line, in bits a second, until it is opened anew. A link that has no rate has nothing
-    /// to change. Does not wait.
+    /// Changes the rate of a serial line, in bits a second, until it is opened anew; gives whether the link has a rate
+    /// that could be changed. Does not wait.
     ///
     /// # Errors
     ///
     /// - [`ErrorKind::InvalidConfig`] if the line cannot have this rate.
     /// - [`ErrorKind::Disconnected`] if the device is gone.
-    fn set_rate(&mut self, _baud: u32) -> Result<()> {
-        Ok(())
+    fn set_rate(&mut self, _baud: u32) -> Result<bool> {
+        Ok(false)
     }
 }
 
@@ -104,7 +104,7 @@ macro_rules! forward_link {
                 (**self).reopen(deadline)
             }
 
-            fn set_rate(&mut self, baud: u32) -> Result<()> {
+            fn set_rate(&mut self, baud: u32) -> Result<bool> {
                 (**self).set_rate(baud)
             }
         })*

@@ -279,9 +279,9 @@ impl Link for SerialLink {
         Ok(())
     }
 
-    fn set_rate(&mut self, baud: u32) -> Result<()> {
+    fn set_rate(&mut self, baud: u32) -> Result<bool> {
         let changed = self.port()?.set_baud_rate(baud);
-        changed.map_err(|error| match error.kind() {
+        changed.map(|()| true).map_err(|error| match error.kind() {
             serialport::ErrorKind::InvalidInput => {
                 Error::new(ErrorKind::InvalidConfig, "the serial device cannot have this rate")
                     .with_context("baud", baud.to_string())

@@ -1,5 +1,6 @@
 //! The ElmorLabs PMD-USB as a source.
 
+use std::thread;
 use std::time::{Duration, Instant};
 
 use power_core::{
@@ -32,8 +33,11 @@ const PERIOD: Duration = Duration::from_micros(209);
 const MOST_NONSENSE: usize = 1 << 16;
 /// Time that the device takes for a change of rate, by the tool that this follows.
 const SETTLE: Duration = Duration::from_millis(50);
+/// Time in which it answers, and falls silent when told to.
+const ANSWER: Duration = Duration::from_millis(250);
 
 /// Opens a PMD-USB, on a serial line at 115 200 or 921 600 baud; it is set to 921 600, without which records are lost.
+/// Behind a link whose rate cannot be changed, such as a serial server on the network, that has to run at 921 600.
 ///
 /// A read blocks until records come, some 10 ms, and gives all that came. `power` is the sum of voltage times current
 /// of the rails at one moment. The device's counter is the clock.
@@ -82,11 +86,15 @@ impl Pmd {
     /// Whether a PMD answers at the present rate.
     fn greets(link: &mut dyn Link, deadline: Instant) -> Result<bool> {
         link.send(STOP, deadline)?;
-        drain(link, deadline)?;
+        // One that runs at another rate does not understand that, and goes on sending.
+        match drain(link, (Instant::now() + ANSWER).min(deadline)) {
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::Protocol => return Ok(false),
+            Err(error) => return Err(error),
+        }
         link.send(HELLO, deadline)?;
         let mut answer = [0; WELCOME.len()];
-        let soon = (Instant::now() + SETTLE * 4).min(deadline);
-        match receive_exact(link, &mut answer, soon) {
+        match receive_exact(link, &mut answer, (Instant::now() + ANSWER).min(deadline)) {
             Ok(()) => Ok(answer == *WELCOME),
             Err(error) if error.kind() == ErrorKind::Timeout => Ok(false),
             Err(error) => Err(error),
@@ -96,15 +104,15 @@ impl Pmd {
     fn connect(link: &mut dyn Link, deadline: Instant) -> Result<()> {
         // It may have been left at either rate.
         for rate in [RATE_AT_START, RATE] {
-            link.set_rate(rate)?;
+            let has_rate = link.set_rate(rate)?;
             if !Self::greets(link, deadline)? {
                 continue;
             }
-            if rate == RATE {
+            if rate == RATE || !has_rate {
                 return Ok(());
             }
             link.send(&rate_command(RATE), deadline)?;
-            std::thread::sleep(SETTLE);
+            thread::sleep(SETTLE);
             link.set_rate(RATE)?;
             if Self::greets(link, deadline)? {
                 return Ok(());
@@ -221,6 +229,8 @@ impl Dialogue for Pmd {
     fn stop(&mut self, link: &mut dyn Link, deadline: Instant) {
         // It may be gone already. Its line goes back to the rate at which everybody looks for it.
         let _ = link.send(STOP, deadline);
-        let _ = link.send(&rate_command(RATE_AT_START), deadline);
+        if link.set_rate(RATE).unwrap_or(false) {
+            let _ = link.send(&rate_command(RATE_AT_START), deadline);
+        }
     }
 }

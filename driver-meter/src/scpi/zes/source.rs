@@ -109,7 +109,11 @@ fn open(link: Box<dyn Link>, options: &Options, family: Family) -> Result<Box<dy
         peak_power: settings::positive(options, "peak_power_w")?,
         scope: settings::scope(options, Scope::NodeAc)?,
     };
-    Instrument::open(link, dialogue, Patience::from_options(options, TIMEOUT)?)
+    // A line comes at the end of each cycle.
+    let timeout = dialogue
+        .cycle_s
+        .map_or(TIMEOUT, |cycle| TIMEOUT.max(Duration::from_secs_f64(cycle.min(3600.0) * 2.0)));
+    Instrument::open(link, dialogue, Patience::from_options(options, timeout)?)
 }
 
 #[derive(Debug)]
