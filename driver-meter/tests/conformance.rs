@@ -1,135 +1,108 @@
-//! The conformance suite over every instrument with code, each on a peer that speaks its protocol.
+//! The conformance suite over every way to reach a Modbus meter, and over the driver.
 
 #![cfg(unix)]
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::unwrap_used, reason = "a set-up that fails is a test that fails")]
 
 mod common;
 
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use common::packets::{PacketLink, Plug};
-use common::{Fault, Server, peers};
-use driver_meter::instrument::catalogue::find;
-use driver_meter::ptdaemon::server::Ptd;
-use power_core::{ErrorKind, Options};
+use common::{Line, Peer, open, options, profile_file, shown};
+use driver_meter::modbus::{Foreign, Framing, MeterSource};
+use driver_meter::profile;
+use driver_meter::simulator::{Server, SimulatedMeter};
 use power_testkit::alloc::CountingAllocator;
-use power_testkit::{Expectations, Report, conformance};
+use power_testkit::{DriverExpectations, Expectations, conformance, driver_conformance, inspect};
 
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator;
 
-const READS: usize = 20;
-
-/// Runs the suite on an instrument over TCP; `pause` is between reads.
-fn suite(model: &str, options: &Options, server: impl Fn() -> Server, pause: Duration) -> Report {
-    let open = find(model).unwrap().open;
-    let healthy = server();
-    let breaking = server();
-    let patient = options.clone();
-    // It goes away in the midst of the reads, and is not sought.
-    let impatient = options.clone().with("reconnect_s", "0").with("timeout_ms", "500");
-    let expectations =
-        Expectations::default().with_reads(READS).with_pause(pause).with_disconnecting(move || {
-            let source = open(breaking.link(), &impatient)?;
-            breaking.away.store(true, Ordering::Relaxed);
-            for fault in [Fault::Split, Fault::Split, Fault::Closed] {
-                breaking.inject(fault);
-            }
-            Ok(source)
-        });
-    let report = conformance(move || open(healthy.link(), &patient), expectations);
-    assert!(report.ran() > 20, "{report}");
-    report
+fn server(name: &str, framing: Framing) -> Server {
+    Server::on_loopback(SimulatedMeter::new(profile::shipped(name).unwrap(), shown), framing).unwrap()
 }
 
-/// The same for an instrument that sends packets.
-fn packet_suite(model: &str, plug: &Plug) {
-    let open = find(model).unwrap().open;
-    let plug = plug.clone();
-    let expectations = Expectations::default().with_reads(READS);
-    let report = conformance(move || open(PacketLink::open(&plug), &Options::new()), expectations);
-    assert!(report.ran() > 17, "{report}");
-}
-
-#[test]
-fn a_yokogawa_conforms() {
-    suite("yokogawa-wt300", &Options::new(), peers::yokogawa, Duration::ZERO);
-    let set = Options::new()
-        .with("items", "P,U,I,LAMBDA")
-        .with("rate_ms", "100")
-        .with("volt_range", "600")
-        .with("amp_range", "10");
-    suite("yokogawa-wt300", &set, peers::yokogawa, Duration::ZERO);
-}
-
-#[test]
-fn zes_instruments_conform() {
-    suite("zes-lmg450", &Options::new(), peers::lmg450, Duration::ZERO);
-    let three = Options::new().with("channels", "1,2,4").with("cycle_s", "0.1").with("peak_power_w", "6000");
-    suite("zes-lmg450", &three, peers::lmg450, Duration::ZERO);
-    suite("zes-lmg670", &Options::new().with("volt_range", "250"), peers::lmg670, Duration::ZERO);
-}
-
-#[test]
-fn a_watts_up_conforms() {
-    suite("watts-up-pro", &Options::new(), peers::watts_up, Duration::ZERO);
-}
-
-#[test]
-fn ptdaemon_conforms() {
-    let options =
-        Options::new().with("interval_ms", "50").with("volt_range", "300").with("take_over", "true");
-    suite("ptdaemon", &options, || peers::ptdaemon(Ptd::default()), Duration::ZERO);
-}
-
-#[test]
-fn plugs_conform() {
-    suite("shelly-gen2", &Options::new(), || peers::shelly(peers::SHELLY_PLUG), Duration::ZERO);
-    suite("shelly-gen2", &Options::new(), || peers::shelly(peers::SHELLY_3EM), Duration::ZERO);
-    suite("tasmota", &Options::new(), peers::tasmota, Duration::ZERO);
-}
-
-#[test]
-fn usb_meters_conform() {
-    packet_suite("fnirsi-fnb58", &peers::fnb58());
-    packet_suite("km003c", &peers::km003c());
-}
-
-#[test]
-fn streams_conform() {
-    use common::peers::{PmdFirmware, Ps3Firmware, play};
-    let pmd = || {
-        Server::start(|mut stream, _, _| {
-            stream.set_read_timeout(Some(Duration::from_millis(1)))?;
-            play(&mut stream, &mut PmdFirmware::default(), (peers::pmd_bytes, 4778.0), |_| false)
-        })
-    };
-    let ps3 = || {
-        Server::start(|mut stream, _, _| {
-            stream.set_read_timeout(Some(Duration::from_millis(1)))?;
-            play(&mut stream, &mut Ps3Firmware::default(), (peers::ps3_bytes, 20_000.0), |_| false)
-        })
-    };
-    for (model, server) in [("elmorlabs-pmd", &pmd as &dyn Fn() -> Server), ("powersensor3", &ps3)] {
-        for detail in ["false", "true"] {
-            let (server, open) = (server(), find(model).unwrap().open);
-            let options = Options::new().with("detail", detail);
-            let expectations = Expectations::default().with_reads(READS);
-            let report = conformance(move || open(server.link(), &options), expectations);
-            assert!(report.ran() > 20, "{report}");
+/// A source that loses its meter: the server answers the requests of opening and a few more, and is gone.
+fn disconnecting(requests: usize) -> Expectations {
+    let peer = Peer::new(move |mut stream, number| {
+        if number > 0 {
+            return;
         }
+        for _ in 0..requests {
+            let Some(request) = common::request(&mut stream) else { return };
+            common::send(&mut stream, &common::mbap(common::transaction(&request), 1, 75.0));
+        }
+    });
+    let (folder, meter) = profile_file(common::ONE);
+    Expectations::default().with_reads(20).with_disconnecting(move || {
+        let _kept = &folder;
+        open(&meter, &peer.link("tcp"), &[("reconnect_s", "0"), ("timeout_ms", "500")])
+    })
+}
+
+#[test]
+fn every_shipped_profile_conforms_over_tcp() {
+    for name in profile::shipped_names() {
+        let server = server(name, Framing::Mbap);
+        let link = format!("tcp:{}", server.address());
+        let report = conformance(|| open(name, &link, &[]), Expectations::default().with_reads(10));
+        assert!(report.ran() > 15, "{report}");
     }
 }
 
 #[test]
-fn every_instrument_refuses_what_it_does_not_know() {
-    for model in driver_meter::instrument::catalogue::MODELS {
-        let server = peers::yokogawa();
-        let error = (model.open)(server.link(), &Options::new().with("colour", "blue")).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::InvalidConfig, "{}: {error}", model.id);
-        assert!(error.to_string().contains("timeout_ms"), "{}: {error}", model.id);
-        let error = (model.open)(server.link(), &Options::new().with("scope", "rail:")).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::InvalidConfig, "{}: {error}", model.id);
-    }
+fn a_meter_over_tcp_that_disconnects_conforms() {
+    let server = server("sdm630", Framing::Mbap);
+    let link = format!("tcp:{}", server.address());
+    conformance(|| open("sdm630", &link, &[]), disconnecting(5));
+}
+
+#[test]
+fn rtu_over_tcp_conforms() {
+    let server = server("umg96rm", Framing::Rtu);
+    let link = format!("rtu+tcp:{}", server.address());
+    let report = conformance(|| open("umg96rm", &link, &[]), Expectations::default().with_reads(10));
+    assert!(report.ran() > 15, "{report}");
+}
+
+#[test]
+fn rtu_conforms() {
+    let line = Line::with_meter(profile::shipped("pzem-004t").unwrap());
+    let options = [("baud", "115200")];
+    let report =
+        conformance(|| open("pzem-004t", &line.link(), &options), Expectations::default().with_reads(10));
+    assert!(report.ran() > 15, "{report}");
+}
+
+/// The trait of the crate `modbus` returns a vector: nothing else may fail.
+#[test]
+fn a_foreign_client_conforms_but_for_allocating() {
+    let server = server("umg96rm", Framing::Mbap);
+    let address = server.address();
+    let connect = move || {
+        let deadline = Some(Duration::from_secs(5));
+        let config = modbus::Config {
+            tcp_port: address.port(),
+            tcp_connect_timeout: deadline,
+            tcp_read_timeout: deadline,
+            tcp_write_timeout: deadline,
+            modbus_uid: 1,
+        };
+        modbus::Transport::new_with_cfg("127.0.0.1", config)
+    };
+    let open = move || {
+        let profile = profile::shipped("umg96rm").unwrap();
+        MeterSource::open(profile, Foreign::new("127.0.0.1", connect)?, 1)
+    };
+    let report = inspect(open, Expectations::default().with_reads(10));
+    let failed: Vec<_> = report.failed().collect();
+    assert_eq!(failed, ["reads allocate nothing"], "{report}");
+    assert!(report.ran() > 15, "{report}");
+}
+
+#[test]
+fn the_driver_conforms() {
+    let server = server("sdm120", Framing::Mbap);
+    let device = format!("sdm120@tcp:{}", server.address());
+    let expectations = DriverExpectations::default().with_device(device, options(&[("timeout_ms", "2000")]));
+    driver_conformance(&driver_meter::DRIVER, &expectations);
 }

@@ -3,7 +3,7 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-mod common;
+mod simulated;
 
 use std::io::Write;
 use std::net::Shutdown;
@@ -11,8 +11,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::peers::{self, Firmware, PmdFirmware, Ps3Firmware, Records, play};
-use common::{Server, of, read, read_until_well};
 use driver_meter::instrument::catalogue::find;
 use driver_meter::link::Link;
 use driver_meter::link::serial::{SerialLink, SerialSettings};
@@ -21,6 +19,8 @@ use driver_meter::streams::power_sensor3::{self, FRAME_BYTES};
 use driver_meter::streams::ticks::Ticks;
 use power_core::{ErrorKind, Flags, Options, PowerSource, Reading, Recorder, SystemClock};
 use serialport::{SerialPort, TTYPort};
+use simulated::peers::{self, Firmware, PmdFirmware, Ps3Firmware, Records, play};
+use simulated::{Server, of, read, read_until_well};
 
 /// A stream at 20 times less than its rate, so that a loaded machine can follow.
 fn slow(model: &'static str, lose: fn(u64) -> bool) -> Server {

@@ -1,6 +1,7 @@
 //! A link: the bytes between host and meter, whatever carries them, with a deadline on every operation.
 
 mod latency;
+mod line;
 pub(crate) mod rights;
 pub mod serial;
 mod stable_name;
@@ -16,7 +17,11 @@ mod usbtmc_ioctl;
 use std::fmt;
 use std::time::{Duration, Instant};
 
+pub use line::receive_line;
+
 use power_core::{Error, ErrorKind, Result};
+
+use crate::address::Address;
 
 /// A byte link to a meter.
 ///
@@ -49,6 +54,19 @@ pub trait Link: Send + fmt::Debug {
     /// - [`ErrorKind::Disconnected`] if the other end is gone, or has closed its sending half.
     fn receive(&mut self, buffer: &mut [u8], deadline: Instant) -> Result<usize>;
 
+    /// Receives what has come already into the front of `buffer`; gives how many bytes, 0 if nothing has come.
+    /// Does not wait, and does not allocate.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::Disconnected`] if the other end is gone.
+    fn receive_now(&mut self, buffer: &mut [u8]) -> Result<usize> {
+        match self.receive(buffer, Instant::now()) {
+            Err(error) if error.kind() == ErrorKind::Timeout => Ok(0),
+            outcome => outcome,
+        }
+    }
+
     /// Throws away what has come and was not received. Does not wait.
     ///
     /// # Errors
@@ -77,6 +95,40 @@ pub trait Link: Send + fmt::Debug {
     }
 }
 
+/// Opens the link at `address`; `settings` are those of a serial line. Blocks at most until `deadline`.
+///
+/// # Errors
+///
+/// - [`ErrorKind::NotFound`], [`ErrorKind::PermissionDenied`], [`ErrorKind::Busy`], [`ErrorKind::Unavailable`],
+///   [`ErrorKind::Timeout`] as the link says.
+/// - [`ErrorKind::Unsupported`] for a link that this build of the crate does not have.
+pub fn open(address: &Address, settings: serial::SerialSettings, deadline: Instant) -> Result<Box<dyn Link>> {
+    Ok(match address {
+        Address::Tcp { host } | Address::RtuTcp { host } => Box::new(tcp::TcpLink::open(host, deadline)?),
+        // A small web server is asked over plain TCP.
+        Address::Http { host } => Box::new(tcp::TcpLink::open(&http_host(host), deadline)?),
+        Address::Serial { path } => {
+            Box::new(serial::SerialLink::open(&path.to_string_lossy(), settings, deadline)?)
+        }
+        #[cfg(target_os = "linux")]
+        Address::UsbTmc { path } => Box::new(usbtmc::UsbTmcLink::open(&path.to_string_lossy())?),
+        // Which interface of a USB device speaks, and how, is known of the meter: `Way::open_usb`.
+        other => {
+            let message = format!("this build cannot open {other}; USB devices need the feature usb");
+            return Err(Error::new(ErrorKind::Unsupported, message));
+        }
+    })
+}
+
+/// Host and port of a web server, 80 where none is given.
+fn http_host(host: &str) -> String {
+    let host = host.split('/').next().unwrap_or_default();
+    match (Address::Tcp { host: host.to_owned() }).with_port(80) {
+        Address::Tcp { host } => host,
+        _ => host.to_owned(),
+    }
+}
+
 macro_rules! forward_link {
     ($($pointer:ty),*) => {
         $(impl<L: Link + ?Sized> Link for $pointer {
@@ -94,6 +146,10 @@ macro_rules! forward_link {
 
             fn receive(&mut self, buffer: &mut [u8], deadline: Instant) -> Result<usize> {
                 (**self).receive(buffer, deadline)
+            }
+
+            fn receive_now(&mut self, buffer: &mut [u8]) -> Result<usize> {
+                (**self).receive_now(buffer)
             }
 
             fn discard_input(&mut self) -> Result<()> {

@@ -5,9 +5,16 @@ use std::path::Path;
 
 /// The line that lets this user open the device file at `path`.
 pub(crate) fn mend(path: &Path) -> String {
+    mend_as(path, path)
+}
+
+/// The same, calling the file by another path.
+pub(crate) fn mend_as(path: &Path, shown: &Path) -> String {
     match group_with_access(path) {
         Some(group) => format!("sudo usermod -aG {group} $USER, then log in again"),
-        None => format!("sudo chmod a+rw {}, or a udev rule that gives it to a group", path.display()),
+        None => {
+            format!("sudo chmod a+rw {}, or a udev rule that gives it to the group dialout", shown.display())
+        }
     }
 }
 

@@ -260,6 +260,16 @@ impl Link for SerialLink {
         }
     }
 
+    fn receive_now(&mut self, buffer: &mut [u8]) -> Result<usize> {
+        let port = self.port()?;
+        // A read that times out would make an error, and that allocates.
+        match port.bytes_to_read() {
+            Ok(0) => Ok(0),
+            Ok(_) => self.receive(buffer, Instant::now()),
+            Err(error) => Err(self.failed("cannot receive", error.into())),
+        }
+    }
+
     fn discard_input(&mut self) -> Result<()> {
         let cleared = self.port()?.clear(ClearBuffer::Input);
         cleared.map_err(|error| self.failed("cannot discard input", error.into()))

@@ -42,6 +42,13 @@ impl TcpLink {
         self.stream.as_ref().ok_or_else(|| gone(&self.name))
     }
 
+    /// The other end has closed its sending half: nothing more can come.
+    fn closed(&mut self) -> Error {
+        self.stream = None;
+        Error::new(ErrorKind::Disconnected, "the meter closed the connection")
+            .with_context("link", &*self.name)
+    }
+
     /// The error of a failed operation; one that means the end of the connection closes it.
     fn failed(&mut self, tried: &'static str, error: io::Error) -> Error {
         let error = Error::from_io(ErrorKind::Disconnected, tried, error).with_context("link", &*self.name);
@@ -86,11 +93,7 @@ impl Link for TcpLink {
             };
             match received {
                 Ok(0) if buffer.is_empty() => return Ok(0),
-                Ok(0) => {
-                    self.stream = None;
-                    return Err(Error::new(ErrorKind::Disconnected, "the meter closed the connection")
-                        .with_context("link", &*self.name));
-                }
+                Ok(0) => return Err(self.closed()),
                 Ok(count) => return Ok(count),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(self.failed("no answer", error)),
@@ -98,14 +101,24 @@ impl Link for TcpLink {
         }
     }
 
+    fn receive_now(&mut self, buffer: &mut [u8]) -> Result<usize> {
+        match without_waiting(self.stream()?, buffer) {
+            Ok(0) if !buffer.is_empty() => Err(self.closed()),
+            Ok(count) => Ok(count),
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {
+                Ok(0)
+            }
+            Err(error) => Err(self.failed("cannot receive", error)),
+        }
+    }
+
     fn discard_input(&mut self) -> Result<()> {
         let mut buffer = [0; 1024];
         let mut discarded = 0;
         while discarded < MOST_DISCARDED {
-            match self.receive(&mut buffer, Instant::now()) {
-                Ok(count) => discarded += count,
-                Err(error) if error.kind() == ErrorKind::Timeout => break,
-                Err(error) => return Err(error),
+            match self.receive_now(&mut buffer)? {
+                0 => break,
+                count => discarded += count,
             }
         }
         Ok(())

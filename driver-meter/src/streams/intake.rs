@@ -3,16 +3,12 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use power_core::{ErrorKind, Result};
+use power_core::Result;
 
 use crate::link::Link;
 
 /// Bytes that one read can take: 0.7 s of the fastest stream.
 const CAPACITY: usize = 1 << 18;
-/// A terminal gives at most 4095 bytes a call (`N_TTY_BUF_SIZE` in the kernel's `n_tty.c`): then more waits.
-const MORE_WAITS: std::ops::RangeInclusive<usize> = 4095..=4096;
-/// Wait for what the operating system is still handing on from its own buffers.
-const HAND_ON: Duration = Duration::from_millis(1);
 /// Reads are at least this far apart, so that few system calls move many samples.
 const PACE: Duration = Duration::from_millis(5);
 
@@ -54,22 +50,14 @@ impl Intake {
         }
         self.buffer.copy_within(self.start..self.end, 0);
         (self.start, self.end) = (0, self.end - self.start);
-        let mut received = link.receive(&mut self.buffer[self.end..], deadline)?;
-        self.end += received;
-        let mut drained = true;
-        while MORE_WAITS.contains(&received) || self.end == self.buffer.len() {
-            if self.end == self.buffer.len() {
-                drained = false;
-                break;
-            }
-            let soon = Instant::now() + HAND_ON;
-            received = match link.receive(&mut self.buffer[self.end..], soon.min(deadline)) {
-                Ok(count) => count,
-                Err(error) if error.kind() == ErrorKind::Timeout => 0,
-                // What came before the end of the link is worth having; the next read meets the end again.
-                Err(_) => 0,
-            };
-            self.end += received;
+        self.end += link.receive(&mut self.buffer[self.end..], deadline)?;
+        // The operating system hands on a part at a time: a terminal at most 4095 bytes a call.
+        let mut drained = false;
+        while !drained && self.end < self.buffer.len() {
+            // What came before the end of the link is worth having; the next read meets the end again.
+            let more = link.receive_now(&mut self.buffer[self.end..]).unwrap_or(0);
+            self.end += more;
+            drained = more == 0;
         }
         self.last = Some(Instant::now());
         Ok(drained)

@@ -1,176 +1,64 @@
-//! Simulated instruments on loopback sockets, that misbehave on command.
+//! Peers for the tests: a TCP server that misbehaves as told, and a pair of serial lines.
 
-#![allow(dead_code, reason = "each test program uses its own part")]
-#![allow(clippy::unwrap_used, reason = "a set-up that fails is a test that fails")]
+#![allow(dead_code, reason = "each test binary uses its part")]
+#![expect(clippy::unwrap_used, reason = "a set-up that fails is a test that fails")]
 
-pub(crate) mod packets;
-pub(crate) mod peers;
-
-use std::collections::VecDeque;
-use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use driver_meter::link::Link;
-use driver_meter::link::tcp::TcpLink;
-use power_core::{PowerSource, Reading, Recorder, Result, SystemClock};
+use driver_meter::modbus::Framing;
+use driver_meter::profile::{self, Profile};
+use driver_meter::simulator::{SimulatedMeter, serve};
+use power_core::{Channel, Driver, Options, PowerSource, Reading, Recorder, Result, SystemClock};
+use serialport::{SerialPort, TTYPort};
 
-/// What is done to the next answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fault {
-    /// It comes this late.
-    Late(Duration),
-    /// It comes byte by byte.
-    Split,
-    /// Bytes that mean nothing come before it.
-    Garbage,
-    /// It comes twice.
-    Twice,
-    /// A part of it comes, and nothing more.
-    Truncated,
-    /// Nothing comes.
-    Silent,
-    /// Bytes come without end, and no line ends.
-    Endless,
-    /// The meter closes its half of the connection.
-    HalfClosed,
-    /// The meter closes the connection.
-    Closed,
+/// A profile with one value a request, so that a peer's script is short.
+pub(crate) const ONE: &str = r#"
+name = "one"
+maker = "Test"
+model = "One"
+verified = "experimental"
+source = "a test"
+scope = "node_ac"
+[modbus]
+function = 4
+type = "f32"
+[[channel]]
+name = "power"
+quantity = "power"
+register = 0x000C
+unit = "W"
+"#;
+
+/// The same with two blocks of the same size at different registers.
+pub(crate) fn two() -> String {
+    format!("{ONE}\n[[channel]]\nname = \"other\"\nquantity = \"power\"\nregister = 0x0100\nunit = \"W\"\n")
 }
 
-/// The faults that are still to come; those of [`Fault::Late`] and so on apply to one answer each.
-pub(crate) type Faults = Arc<Mutex<VecDeque<Fault>>>;
-
-/// A simulated meter on a loopback port.
-#[derive(Debug)]
-pub(crate) struct Server {
-    pub(crate) address: String,
-    pub(crate) faults: Faults,
-    pub(crate) connections: Arc<AtomicUsize>,
-    /// Whether connections are accepted.
-    pub(crate) away: Arc<AtomicBool>,
-    gone: Arc<AtomicBool>,
+pub(crate) fn profile(text: &str) -> Profile {
+    profile::check(text, "test.toml").unwrap()
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.gone.store(true, Ordering::Relaxed);
-    }
+/// Options by name and value.
+pub(crate) fn options(pairs: &[(&str, &str)]) -> Options {
+    pairs.iter().copied().collect()
 }
 
-impl Server {
-    /// Serves each connection by `serve`, which ends when it gives an error or `gone` is set.
-    pub(crate) fn start<S>(serve: S) -> Self
-    where
-        S: Fn(TcpStream, &Faults, &AtomicBool) -> std::io::Result<()> + Send + Sync + 'static,
-    {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        listener.set_nonblocking(true).unwrap();
-        let server = Self {
-            address: listener.local_addr().unwrap().to_string(),
-            faults: Faults::default(),
-            connections: Arc::default(),
-            away: Arc::default(),
-            gone: Arc::default(),
-        };
-        let (faults, connections) = (server.faults.clone(), server.connections.clone());
-        let (away, gone) = (server.away.clone(), server.gone.clone());
-        let serve = Arc::new(serve);
-        thread::spawn(move || {
-            while !gone.load(Ordering::Relaxed) {
-                match listener.accept() {
-                    Ok((stream, _)) if away.load(Ordering::Relaxed) => drop(stream),
-                    Ok((stream, _)) => {
-                        connections.fetch_add(1, Ordering::Relaxed);
-                        stream.set_nonblocking(false).unwrap();
-                        stream.set_nodelay(true).unwrap();
-                        let (faults, gone, serve) = (faults.clone(), gone.clone(), serve.clone());
-                        thread::spawn(move || {
-                            let _ = serve(stream, &faults, &gone);
-                        });
-                    }
-                    Err(_) => thread::sleep(Duration::from_millis(1)),
-                }
-            }
-        });
-        server
-    }
-
-    /// A meter that answers requests, each of which ends in `end`.
-    pub(crate) fn answering<A>(end: &'static [u8], answer: A) -> Self
-    where
-        A: FnMut(&str) -> Option<Vec<u8>> + Send + 'static,
-    {
-        let answer = Mutex::new(answer);
-        Self::start(move |mut stream, faults, gone| {
-            stream.set_read_timeout(Some(Duration::from_millis(20)))?;
-            let mut waiting = Vec::new();
-            while !gone.load(Ordering::Relaxed) {
-                let mut chunk = [0; 1024];
-                match stream.read(&mut chunk) {
-                    Ok(0) => return Ok(()),
-                    Ok(count) => waiting.extend_from_slice(&chunk[..count]),
-                    Err(error) if error.kind() == ErrorKind::WouldBlock => continue,
-                    Err(error) => return Err(error),
-                }
-                while let Some(at) = waiting.windows(end.len()).position(|window| window == end) {
-                    let request = String::from_utf8_lossy(&waiting[..at]).into_owned();
-                    waiting.drain(..at + end.len());
-                    let given = (answer.lock().unwrap())(&request);
-                    if let Some(bytes) = given {
-                        let fault = faults.lock().unwrap().pop_front();
-                        send(&mut stream, &bytes, fault, gone)?;
-                    }
-                }
-            }
-            Ok(())
-        })
-    }
-
-    /// A link to it.
-    pub(crate) fn link(&self) -> Box<dyn Link> {
-        Box::new(TcpLink::open(&self.address, Instant::now() + Duration::from_secs(2)).unwrap())
-    }
-
-    /// Lets this happen to the next answer.
-    pub(crate) fn inject(&self, fault: Fault) {
-        self.faults.lock().unwrap().push_back(fault);
-    }
+/// A file with a profile, and its path as a meter's name.
+pub(crate) fn profile_file(text: &str) -> (tempfile::TempDir, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("test.toml");
+    std::fs::write(&path, text).unwrap();
+    (folder, path.display().to_string())
 }
 
-/// Sends an answer with a fault.
-pub(crate) fn send(
-    stream: &mut TcpStream,
-    bytes: &[u8],
-    fault: Option<Fault>,
-    gone: &AtomicBool,
-) -> std::io::Result<()> {
-    match fault {
-        None => stream.write_all(bytes),
-        Some(Fault::Late(time)) => {
-            thread::sleep(time);
-            stream.write_all(bytes)
-        }
-        Some(Fault::Split) => bytes.iter().try_for_each(|byte| {
-            thread::sleep(Duration::from_micros(100));
-            stream.write_all(&[*byte])
-        }),
-        Some(Fault::Garbage) => stream.write_all(&[b"\xff\x00\xfe?!".as_slice(), bytes].concat()),
-        Some(Fault::Twice) => stream.write_all(&[bytes, bytes].concat()),
-        Some(Fault::Truncated) => stream.write_all(&bytes[..bytes.len() / 2]),
-        Some(Fault::Silent) => Ok(()),
-        Some(Fault::Endless) => loop {
-            if gone.load(Ordering::Relaxed) {
-                return Ok(());
-            }
-            stream.write_all(&[b'7'; 512])?;
-        },
-        Some(Fault::HalfClosed) => stream.shutdown(Shutdown::Write),
-        Some(Fault::Closed) => stream.shutdown(Shutdown::Both),
-    }
+/// Opens a meter through the driver, as a user does.
+pub(crate) fn open(meter: &str, link: &str, pairs: &[(&str, &str)]) -> Result<Box<dyn PowerSource>> {
+    driver_meter::DRIVER.open(&format!("{meter}@{link}"), &options(pairs))
 }
 
 /// One read.
@@ -180,21 +68,183 @@ pub(crate) fn read(source: &mut dyn PowerSource) -> Result<Vec<Reading>> {
     Ok(readings)
 }
 
-/// The readings of a channel.
-pub(crate) fn of<'a>(source: &dyn PowerSource, readings: &'a [Reading], channel: &str) -> Vec<&'a Reading> {
-    let id = source.descriptor().find(channel).unwrap_or_else(|| panic!("no channel {channel}"));
-    readings.iter().filter(|reading| reading.channel == id).collect()
+/// The number that a read of a source with one channel gives.
+pub(crate) fn number(source: &mut dyn PowerSource) -> Result<f64> {
+    Ok(read(source)?[0].value.number().unwrap())
 }
 
-/// Reads until readings come; panics when none do for a long time.
-pub(crate) fn read_until_well(source: &mut dyn PowerSource) -> Vec<Reading> {
-    let started = Instant::now();
-    loop {
-        match read(source) {
-            Ok(readings) if !readings.is_empty() => return readings,
-            outcome => {
-                assert!(started.elapsed() < Duration::from_secs(20), "it does not come back: {outcome:?}");
+/// A Modbus TCP answer with one value.
+pub(crate) fn mbap(transaction: [u8; 2], unit: u8, value: f32) -> Vec<u8> {
+    let mut frame = vec![transaction[0], transaction[1], 0, 0, 0, 7, unit, 4, 4];
+    frame.extend(value.to_be_bytes());
+    frame
+}
+
+/// The transaction of a request.
+pub(crate) fn transaction(request: &[u8]) -> [u8; 2] {
+    [request[0], request[1]]
+}
+
+/// A server whose every connection runs `serve` with its number, until the test ends.
+pub(crate) struct Peer {
+    pub(crate) address: SocketAddr,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Peer {
+    pub(crate) fn new(serve: impl Fn(TcpStream, usize) + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopping = Arc::clone(&stop);
+        let serve = Arc::new(serve);
+        let thread = thread::spawn(move || {
+            let mut number = 0;
+            while !stopping.load(Ordering::Relaxed) {
+                let Ok((stream, _)) = listener.accept() else {
+                    thread::sleep(Duration::from_millis(1));
+                    continue;
+                };
+                stream.set_nonblocking(false).unwrap();
+                stream.set_nodelay(true).unwrap();
+                stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+                let serve = Arc::clone(&serve);
+                thread::spawn(move || serve(stream, number));
+                number += 1;
             }
+        });
+        Self { address, stop, thread: Some(thread) }
+    }
+
+    pub(crate) fn link(&self, scheme: &str) -> String {
+        format!("{scheme}:{}", self.address)
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            thread.join().unwrap();
         }
     }
+}
+
+/// The next request of Modbus TCP; `None` when the client is gone.
+pub(crate) fn request(stream: &mut TcpStream) -> Option<[u8; 12]> {
+    let mut request = [0; 12];
+    stream.read_exact(&mut request).ok().map(|()| request)
+}
+
+/// The next request of Modbus RTU.
+pub(crate) fn rtu_request(stream: &mut impl Read) -> Option<[u8; 8]> {
+    let mut request = [0; 8];
+    stream.read_exact(&mut request).ok().map(|()| request)
+}
+
+/// A Modbus RTU answer of unit 1 with one value.
+pub(crate) fn rtu(unit: u8, value: f32) -> Vec<u8> {
+    let mut frame = vec![unit, 4, 4];
+    frame.extend(value.to_be_bytes());
+    frame.extend(driver_meter::modbus::protocol::crc::crc16(&frame).to_le_bytes());
+    frame
+}
+
+/// What a meter that is all right shows.
+#[expect(clippy::unnecessary_wraps, reason = "the shape that a simulated meter wants")]
+pub(crate) fn shown(channel: &Channel) -> Option<f64> {
+    Some(match &*channel.name {
+        "power" => 321.5,
+        "voltage" => 230.25,
+        "power_factor" => 0.5,
+        name if name.starts_with("power_factor") => 0.5,
+        name if name.starts_with("energy") => 1234.0,
+        _ => 5.0,
+    })
+}
+
+/// A serial line with a thread at its other end.
+pub(crate) struct Line {
+    /// What the driver opens.
+    pub(crate) path: String,
+    // Keeps the line from being hung up while no driver has it open; it does not lock it.
+    _here: std::fs::File,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Line {
+    /// The other end runs `serve`; a read there times out after 20 ms.
+    pub(crate) fn new(serve: impl FnOnce(TTYPort, &AtomicBool) + Send + 'static) -> Self {
+        let (mut far, here) = TTYPort::pair().unwrap();
+        far.set_timeout(Duration::from_millis(20)).unwrap();
+        let path = here.name().unwrap();
+        let kept = std::fs::OpenOptions::new().read(true).write(true).open(&path).unwrap();
+        drop(here);
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopping = Arc::clone(&stop);
+        let thread = thread::spawn(move || serve(far, &stopping));
+        Self { path, _here: kept, stop, thread: Some(thread) }
+    }
+
+    /// A simulated meter at the other end.
+    pub(crate) fn with_meter(profile: Profile) -> Self {
+        let meter = Mutex::new(SimulatedMeter::new(profile, shown));
+        Self::new(move |far, stop| {
+            let _ = serve(far, Framing::Rtu, &meter, stop);
+        })
+    }
+
+    pub(crate) fn link(&self) -> String {
+        format!("serial:{}", self.path)
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            thread.join().unwrap();
+        }
+    }
+}
+
+/// Waits for one RTU request on a line, answering nothing; `None` when the test is over.
+pub(crate) fn line_request(far: &mut TTYPort, stop: &AtomicBool) -> Option<[u8; 8]> {
+    let (mut request, mut filled) = ([0; 8], 0);
+    while filled < request.len() {
+        match far.read(&mut request[filled..]) {
+            Ok(count) => filled += count,
+            Err(_) if stop.load(Ordering::Relaxed) => return None,
+            Err(_) => {}
+        }
+    }
+    Some(request)
+}
+
+/// Runs `task` and says how long it took.
+pub(crate) fn timed<T>(task: impl FnOnce() -> T) -> (T, Duration) {
+    let start = Instant::now();
+    let outcome = task();
+    (outcome, start.elapsed())
+}
+
+/// Sends and ignores a client that is gone.
+pub(crate) fn send(stream: &mut impl Write, bytes: &[u8]) {
+    let _ = stream.write_all(bytes);
+}
+
+/// Reads until a read succeeds, at most `tries` times, a little apart; gives the errors' kinds on the way.
+pub(crate) fn until_ok(source: &mut dyn PowerSource, tries: usize) -> (f64, Vec<power_core::ErrorKind>) {
+    let mut kinds = Vec::new();
+    for _ in 0..tries {
+        match number(source) {
+            Ok(number) => return (number, kinds),
+            Err(error) => kinds.push(error.kind()),
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    panic!("no read succeeded: {kinds:?}");
 }

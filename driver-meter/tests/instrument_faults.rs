@@ -3,16 +3,13 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-mod common;
+mod simulated;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::packets::PacketLink;
-use common::peers::{self, AMPERES, VOLTS, WATTS};
-use common::{Fault, Server, of, read, read_until_well};
 use driver_meter::instrument::catalogue::find;
 use driver_meter::ptdaemon::server::Ptd;
 use driver_meter::scpi::number::Scalar;
@@ -20,6 +17,9 @@ use driver_meter::scpi::yokogawa::items::Function;
 use driver_meter::scpi::yokogawa::server::Wt310e;
 use driver_meter::usb::{fnb58, km003c};
 use power_core::{ErrorKind, Flags, Options, PowerSource, Reading, Unit, Value};
+use simulated::packets::PacketLink;
+use simulated::peers::{self, AMPERES, VOLTS, WATTS};
+use simulated::{Fault, Server, of, read, read_until_well};
 
 const TIMEOUT_MS: u64 = 300;
 

@@ -1,0 +1,69 @@
+//! Bytes received and not used yet.
+
+use std::time::{Duration, Instant};
+
+use power_core::{ErrorKind, Result};
+
+use crate::link::{self, Link};
+
+/// Room for several frames: the longest has 260 bytes.
+const ROOM: usize = 1024;
+
+/// Bytes received and not used yet, in one buffer that is never allocated anew.
+#[derive(Debug)]
+pub(super) struct Received {
+    bytes: Box<[u8; ROOM]>,
+    filled: usize,
+}
+
+impl Default for Received {
+    fn default() -> Self {
+        Self { bytes: Box::new([0; ROOM]), filled: 0 }
+    }
+}
+
+impl Received {
+    /// What was received.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.filled]
+    }
+
+    /// Forgets everything.
+    pub(super) const fn clear(&mut self) {
+        self.filled = 0;
+    }
+
+    /// Forgets the first `count` bytes.
+    pub(super) fn take(&mut self, count: usize) {
+        let count = count.min(self.filled);
+        self.bytes.copy_within(count..self.filled, 0);
+        self.filled -= count;
+    }
+
+    /// Whether no more fits.
+    pub(super) const fn is_full(&self) -> bool {
+        self.filled == ROOM
+    }
+
+    /// Receives more. Blocks at most until `deadline`.
+    pub(super) fn more(&mut self, link: &mut dyn Link, deadline: Instant) -> Result<()> {
+        let room = &mut self.bytes[self.filled..];
+        let length = room.len();
+        self.filled += link.receive(room, deadline)?.min(length);
+        Ok(())
+    }
+}
+
+/// Waits until nothing has come for `silence`; `Ok(false)` if something still came at `deadline`.
+pub(super) fn await_silence(link: &mut dyn Link, silence: Duration, deadline: Instant) -> Result<bool> {
+    let mut thrown_away = [0; 256];
+    loop {
+        let quiet = (Instant::now() + silence).min(deadline);
+        match link.receive(&mut thrown_away, quiet) {
+            Ok(_) if link::left(deadline).is_none() => return Ok(false),
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::Timeout => return Ok(true),
+            Err(error) => return Err(error),
+        }
+    }
+}
