@@ -158,6 +158,27 @@ fn a_refusal_is_typed_and_does_not_stop_the_next_read() {
     assert_eq!(number(&mut *source).unwrap(), f64::from(value(2)));
 }
 
+/// Another master asks the same unit for as many registers just before we do: its answer must not pass for ours.
+#[test]
+fn a_second_master_is_reported_before_its_answer_can_be_taken() {
+    let (_line, mut source) = against(|far, _, number| {
+        send(far, &rtu(1, value(number)));
+        if number == 1 {
+            thread::sleep(Duration::from_millis(20));
+            send(far, &foreign_request(1));
+            thread::sleep(Duration::from_millis(60));
+            send(far, &rtu(1, 5555.0));
+        }
+    });
+    assert_eq!(number(&mut *source).unwrap(), f64::from(value(1)));
+    thread::sleep(Duration::from_millis(40));
+    let error = number(&mut *source).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Protocol);
+    assert!(format!("{error:#}").contains("another master"), "{error:#}");
+    thread::sleep(Duration::from_millis(100));
+    assert_eq!(until_ok(&mut *source, 10).0, f64::from(value(2)));
+}
+
 /// Two devices with one address answer at once: their bytes collide.
 #[test]
 fn an_address_conflict_gives_errors_and_no_wrong_number() {

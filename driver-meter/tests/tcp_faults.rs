@@ -285,3 +285,57 @@ fn every_address_of_a_name_is_tried() {
     let mut named = open(&meter, &link, &[("timeout_ms", "5000")]).unwrap();
     assert_eq!(number(&mut *named).unwrap(), f64::from(value(3)));
 }
+
+#[test]
+fn a_refused_request_does_not_keep_the_others_from_being_read() {
+    let asked = AtomicUsize::new(0);
+    let peer = Peer::new(move |mut stream, _| {
+        while let Some(request) = request(&mut stream) {
+            let [a, b] = transaction(&request);
+            let first_block = request[8] == 0;
+            // Opening is the first two requests.
+            if asked.fetch_add(1, Ordering::SeqCst) >= 2 && first_block {
+                send(&mut stream, &[a, b, 0, 0, 0, 3, 1, 0x84, 4]);
+            } else {
+                send(&mut stream, &mbap([a, b], 1, if first_block { 11.0 } else { 22.0 }));
+            }
+        }
+    });
+    let (_folder, meter) = profile_file(&common::two());
+    let mut source = open(&meter, &peer.link("tcp"), &[("timeout_ms", TIMEOUT)]).unwrap();
+    let mut readings = Vec::new();
+    let outcome = source.read(&mut power_core::Recorder::new(&power_core::SystemClock, &mut readings));
+    assert_eq!(
+        Exception::of(&outcome.unwrap_err()).and_then(Exception::code),
+        Some(ExceptionCode::SlaveOrServerFailure)
+    );
+    let shown: Vec<_> = readings.iter().map(|reading| (reading.channel.0, reading.value.number())).collect();
+    assert_eq!(shown, [(1, Some(22.0))]);
+}
+
+#[test]
+fn a_cable_pulled_and_put_back_is_a_gap() {
+    use driver_meter::modbus::Framing;
+    use driver_meter::profile;
+    use driver_meter::simulator::{Server, SimulatedMeter};
+    let serve = |address| {
+        let meter = SimulatedMeter::new(profile::shipped("sdm630").unwrap(), common::shown);
+        Server::on(address, meter, Framing::Mbap)
+    };
+    let server = serve(std::net::SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+    let address = server.address();
+    let mut source =
+        open("sdm630", &format!("tcp:{address}"), &[("timeout_ms", TIMEOUT), ("channels", "power")]).unwrap();
+    for _ in 0..2 {
+        assert_eq!(number(&mut *source).unwrap(), 321.5);
+    }
+    drop(server);
+    for _ in 0..5 {
+        assert_eq!(number(&mut *source).unwrap_err().kind(), ErrorKind::Timeout);
+        thread::sleep(Duration::from_millis(50));
+    }
+    let _server = serve(address).unwrap();
+    let (shown, gap) = until_ok(&mut *source, 500);
+    assert_eq!(shown, 321.5);
+    assert!(gap.iter().all(|kind| *kind == ErrorKind::Timeout), "{gap:?}");
+}

@@ -38,3 +38,26 @@ impl fmt::Display for LatencyTimer {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_timer_says_what_shortens_it() {
+        let sys = tempfile::tempdir().unwrap();
+        let device = sys.path().join("class/tty/null/device");
+        fs::create_dir_all(&device).unwrap();
+        // A device file that every machine has stands in for the serial one.
+        let path = Path::new("/dev/null");
+        assert_eq!(LatencyTimer::of_in(sys.path(), path), None);
+        for (text, words) in
+            [("16\n", Some("16 ms; answers come faster after: echo 1")), ("1\n", Some("1 ms")), ("x", None)]
+        {
+            fs::write(device.join("latency_timer"), text).unwrap();
+            let shown = LatencyTimer::of_in(sys.path(), path).map(|timer| timer.to_string());
+            assert_eq!(shown.is_some(), words.is_some(), "{shown:?}");
+            assert!(words.is_none_or(|words| shown.unwrap().starts_with(words)));
+        }
+    }
+}

@@ -330,3 +330,35 @@ fn not_opened(path: &Path, error: serialport::Error) -> Error {
     };
     made.with_context("path", shown).with_source(error)
 }
+
+#[cfg(test)]
+mod tests {
+    use serialport::ErrorKind as Kind;
+
+    use super::*;
+
+    #[test]
+    fn what_the_operating_system_says_becomes_what_the_user_can_do() {
+        let path = Path::new("/dev/null");
+        for (kind, expected, words) in [
+            (Kind::Io(io::ErrorKind::PermissionDenied), ErrorKind::PermissionDenied, "mend: sudo"),
+            (Kind::Io(io::ErrorKind::NotFound), ErrorKind::NotFound, "discovery lists"),
+            (Kind::NoDevice, ErrorKind::Busy, "another program"),
+            (Kind::InvalidInput, ErrorKind::InvalidConfig, "these settings"),
+            (Kind::Unknown, ErrorKind::Unavailable, "as a serial device"),
+        ] {
+            let error = not_opened(path, serialport::Error::new(kind, "a test"));
+            assert_eq!(error.kind(), expected);
+            assert!(error.to_string().contains(words), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_character_takes_the_time_of_all_its_bits() {
+        assert_eq!(SerialSettings::new(9_600).time_of(96), Duration::from_millis(100));
+        let with_parity = SerialSettings::new(9_600).with_parity(Parity::Even).with_stop_bits(2);
+        assert_eq!(with_parity.time_of(96), Duration::from_millis(120));
+        assert_eq!(with_parity.to_string(), "9600 8E2");
+        assert_eq!(SerialSettings::new(0).time_of(1), Duration::from_secs(10), "no division by 0");
+    }
+}

@@ -41,3 +41,39 @@ impl StableName {
         }
     }
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    /// The meter is plugged in again as another number, and another device has taken its own.
+    #[test]
+    fn a_device_that_was_renumbered_is_found_and_its_old_number_is_not_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let (dev, by_id) = (folder.path().join("dev"), folder.path().join("by-id"));
+        fs::create_dir_all(&dev).unwrap();
+        fs::create_dir_all(&by_id).unwrap();
+        let (first, second, link) = (dev.join("ttyUSB0"), dev.join("ttyUSB1"), by_id.join("usb-meter-port0"));
+        fs::write(&first, "").unwrap();
+        symlink(&first, &link).unwrap();
+        let stable = StableName::of(&first, &by_id);
+        assert_eq!(stable.name(), Some(&*link));
+        assert_eq!(stable.present(&first), Some(first.canonicalize().unwrap()));
+        fs::remove_file(&link).unwrap();
+        assert_eq!(stable.present(&first), None, "its old number is another device's now");
+        fs::write(&second, "").unwrap();
+        symlink(&second, &link).unwrap();
+        assert_eq!(stable.present(&first), Some(second.canonicalize().unwrap()));
+    }
+
+    #[test]
+    fn a_device_without_a_stable_name_is_sought_where_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ttyS0");
+        fs::write(&path, "").unwrap();
+        let stable = StableName::of(&path, &folder.path().join("no-such-folder"));
+        assert_eq!((stable.name(), stable.present(&path)), (None, Some(path.clone())));
+    }
+}

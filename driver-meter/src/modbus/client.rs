@@ -125,29 +125,32 @@ impl<L: Link> Client<L> {
             return Ok(());
         }
         self.received.clear();
-        self.await_turn(deadline)?;
+        self.await_turn(request, deadline)?;
         self.await_late_answers(request, deadline)
     }
 
-    /// Waits until the bus has been silent for as long as frames need, and throws away what came since.
-    fn await_turn(&mut self, deadline: Instant) -> Result<()> {
+    /// Waits until the bus has been silent for as long as frames need. What came meanwhile was not asked for.
+    fn await_turn(&mut self, request: ReadRequest, deadline: Instant) -> Result<()> {
         match self.quiet_since {
             Some(since) => thread::sleep(self.timing.silence.saturating_sub(since.elapsed())),
             None => {
                 await_silence(&mut self.link, self.timing.silence.max(Duration::from_millis(1)), deadline)?;
             }
         }
-        if self.link.receive_now(&mut [0])? == 0 {
+        if self.received.more_now(&mut self.link)? == 0 {
             return Ok(());
         }
-        self.link.discard_input()?;
-        // Something speaks unasked: its end is waited for, and as long again for the answer to it.
+        // Its end is waited for, and a little for the answer to it.
         let silence = (self.timing.silence * 4).max(Duration::from_millis(20));
-        if await_silence(&mut self.link, silence, deadline)? {
-            Ok(())
-        } else {
-            Err(never_silent().with_context("link", self.link.name()))
+        let silent = self.received.until_silence(&mut self.link, silence, deadline)?;
+        let second_master = rtu::has_foreign_request(self.received.bytes(), request);
+        self.received.clear();
+        if second_master {
+            // The answer to it may come yet, and could pass for ours.
+            self.quiet_since = None;
+            return Err(self.broken(FrameError::SecondMaster));
         }
+        if silent { Ok(()) } else { Err(never_silent().with_context("link", self.link.name())) }
     }
 
     /// Waits until no answer to an earlier request can be taken for that to `request`, as far as `deadline` allows.
@@ -226,6 +229,9 @@ impl<L: Link> Client<L> {
                 return Err(never_silent().with_context("link", self.link.name()));
             }
             let heard = !self.received.bytes().is_empty();
+            if heard && Instant::now() >= deadline {
+                return Err(self.broken(rtu::diagnose(self.received.bytes(), request)));
+            }
             let pause = self.timing.gap.filter(|_| heard).map(|gap| Instant::now() + gap);
             let until = pause.map_or(deadline, |pause| pause.min(deadline));
             match self.more(until) {

@@ -45,6 +45,36 @@ impl Received {
         self.filled == ROOM
     }
 
+    /// Receives what has come already; gives how many bytes.
+    pub(super) fn more_now(&mut self, link: &mut dyn Link) -> Result<usize> {
+        let room = &mut self.bytes[self.filled..];
+        let length = room.len();
+        let count = link.receive_now(room)?.min(length);
+        self.filled += count;
+        Ok(count)
+    }
+
+    /// Receives until nothing has come for `silence`, keeping the last that came; `Ok(false)` if something still came
+    /// at `deadline`.
+    pub(super) fn until_silence(
+        &mut self,
+        link: &mut dyn Link,
+        silence: Duration,
+        deadline: Instant,
+    ) -> Result<bool> {
+        loop {
+            if self.is_full() {
+                self.take(ROOM / 2);
+            }
+            match self.more(link, (Instant::now() + silence).min(deadline)) {
+                Ok(()) if link::left(deadline).is_none() => return Ok(false),
+                Ok(()) => {}
+                Err(error) if error.kind() == ErrorKind::Timeout => return Ok(true),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
     /// Receives more. Blocks at most until `deadline`.
     pub(super) fn more(&mut self, link: &mut dyn Link, deadline: Instant) -> Result<()> {
         let room = &mut self.bytes[self.filled..];

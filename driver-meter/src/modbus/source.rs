@@ -92,8 +92,9 @@ impl<R: Registers> MeterSource<R> {
         self.blocks.len()
     }
 
-    /// After the link was opened anew: whether it is still the same kind of meter.
-    fn recognise(&mut self) -> Result<()> {
+    /// Makes ready for a request, and after the link was opened anew looks whether it is still the same kind of meter.
+    fn prepare(&mut self, request: ReadRequest) -> Result<()> {
+        self.registers.prepare(request)?;
         let generation = self.registers.generation();
         if generation == self.generation {
             return Ok(());
@@ -108,7 +109,7 @@ impl<R: Registers> MeterSource<R> {
             }
         }
         self.generation = generation;
-        Ok(())
+        self.registers.prepare(request)
     }
 
     fn gone_error(&self) -> Error {
@@ -116,9 +117,13 @@ impl<R: Registers> MeterSource<R> {
             .with_context("why", self.gone.clone().unwrap_or_default())
     }
 
-    fn read_block(&mut self, position: usize, recorder: &mut Recorder<'_>) -> Result<()> {
+    fn read_block(
+        &mut self,
+        position: usize,
+        request: ReadRequest,
+        recorder: &mut Recorder<'_>,
+    ) -> Result<()> {
         let block = &self.blocks[position];
-        let request = request(self.unit, block)?;
         let registers = &mut self.buffer[..usize::from(block.count)];
         let ((), stamp) = recorder.bracket(|| self.registers.exchange(request, registers))?;
         for channel in &block.channels {
@@ -142,13 +147,18 @@ impl<R: Registers> PowerSource for MeterSource<R> {
         if self.gone.is_some() {
             return Err(self.gone_error());
         }
+        let mut refused = Ok(());
         for position in 0..self.blocks.len() {
             let request = request(self.unit, &self.blocks[position])?;
-            self.registers.prepare(request)?;
-            self.recognise()?;
-            self.read_block(position, recorder)?;
+            let outcome = self.prepare(request).and_then(|()| self.read_block(position, request, recorder));
+            match outcome {
+                Ok(()) => {}
+                // A meter that refuses one request answers others.
+                Err(error) if Exception::of(&error).is_some() => refused = refused.and(Err(error)),
+                Err(error) => return Err(error),
+            }
         }
-        Ok(())
+        refused
     }
 }
 

@@ -193,7 +193,7 @@ pub struct Profile {
 /// # Errors
 ///
 /// - [`ErrorKind::NotFound`], [`ErrorKind::PermissionDenied`], [`ErrorKind::Unavailable`] if it cannot be read.
-/// - [`ErrorKind::InvalidConfig`] as [`check`](fn@check).
+/// - [`ErrorKind::InvalidConfig`] as [`check()`].
 pub fn load(path: &Path) -> Result<Profile> {
     let shown = path.display().to_string();
     let text = std::fs::read_to_string(path).map_err(|error| {

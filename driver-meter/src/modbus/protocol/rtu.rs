@@ -69,8 +69,8 @@ fn parse_at(bytes: &[u8], start: usize, request: ReadRequest) -> Parsed<'_> {
     }
 }
 
-/// Whether a whole read request other than `own` is among `bytes`.
-fn has_foreign_request(bytes: &[u8], own: ReadRequest) -> bool {
+/// Whether a whole read request other than `own` is among `bytes`: another master's.
+pub fn has_foreign_request(bytes: &[u8], own: ReadRequest) -> bool {
     let own = encode_request(own);
     bytes.windows(own.len()).any(|frame| matches!(frame[1], 1..=4) && frame != own && crc::holds(frame))
 }
