@@ -43,13 +43,16 @@ fn suite(model: &str, options: &Options, server: impl Fn() -> Server, pause: Dur
     report
 }
 
-/// The same for an instrument that sends packets.
-fn packet_suite(model: &str, plug: &Plug) {
+/// The same for an instrument that sends packets; `breaking` is one whose link ends.
+fn packet_suite(model: &str, plug: &Plug, breaking: Plug) {
     let open = find(model).unwrap().open;
     let plug = plug.clone();
-    let expectations = Expectations::default().with_reads(READS);
+    let impatient = Options::new().with("reconnect_s", "0");
+    let expectations = Expectations::default()
+        .with_reads(READS)
+        .with_disconnecting(move || open(PacketLink::open(&breaking), &impatient));
     let report = conformance(move || open(PacketLink::open(&plug), &Options::new()), expectations);
-    assert!(report.ran() > 17, "{report}");
+    assert!(report.ran() > 18, "{report}");
 }
 
 #[test]
@@ -92,8 +95,12 @@ fn plugs_conform() {
 
 #[test]
 fn usb_meters_conform() {
-    packet_suite("fnirsi-fnb58", &peers::fnb58());
-    packet_suite("km003c", &peers::km003c());
+    let breaking = peers::fnb58_with(|number, packet| if number < 8 { packet.to_vec() } else { Vec::new() });
+    packet_suite("fnirsi-fnb58", &peers::fnb58(), breaking);
+    let breaking = peers::km003c_with(|id, adc| {
+        vec![if id < 8 { driver_meter::usb::km003c::encode(id, &adc).to_vec() } else { Vec::new() }]
+    });
+    packet_suite("km003c", &peers::km003c(), breaking);
 }
 
 #[test]

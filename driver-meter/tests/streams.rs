@@ -22,13 +22,13 @@ use serialport::{SerialPort, TTYPort};
 use simulated::peers::{self, Firmware, PmdFirmware, Ps3Firmware, Records, play};
 use simulated::{Server, of, read, read_until_well};
 
-/// A stream at 20 times less than its rate, so that a loaded machine can follow.
+/// A stream at a fraction of its rate, so that a loaded machine can follow.
 fn slow(model: &'static str, lose: fn(u64) -> bool) -> Server {
     Server::start(move |mut stream, _, _| {
         stream.set_read_timeout(Some(Duration::from_millis(1)))?;
         match model {
             "elmorlabs-pmd" => {
-                play(&mut stream, &mut PmdFirmware::default(), (peers::pmd_bytes, 240.0), lose)
+                play(&mut stream, &mut PmdFirmware::default(), (peers::pmd_bytes, 1000.0), lose)
             }
             _ => play(&mut stream, &mut Ps3Firmware::default(), (peers::ps3_bytes, 1000.0), lose),
         }

@@ -381,13 +381,13 @@ pub(crate) fn play(
 
 /// The FNB58: sends packets while it is kept alive.
 pub(crate) fn fnb58() -> Plug {
-    fnb58_with(|_, packet| Some(packet))
+    fnb58_with(|_, packet| packet.to_vec())
 }
 
-/// An FNB58 whose packets go through `change`, by number.
+/// An FNB58 whose packets go through `change`, by number; an empty one is the end of the link.
 pub(crate) fn fnb58_with<C>(change: C) -> Plug
 where
-    C: Fn(u64, [u8; fnb58::PACKET_BYTES]) -> Option<[u8; fnb58::PACKET_BYTES]> + Send + Sync + 'static,
+    C: Fn(u64, [u8; fnb58::PACKET_BYTES]) -> Vec<u8> + Send + Sync + 'static,
 {
     let change = Arc::new(change);
     Arc::new(Mutex::new(move |socket: UnixDatagram| {
@@ -410,8 +410,8 @@ where
                 }
                 // As the real one, it falls silent when nobody asks.
                 going &= kept.elapsed() < Duration::from_secs(1);
-                let changed = change(number, fnb58::encode(&[sample; 4])).filter(|_| going);
-                if changed.is_some_and(|packet| socket.send(&packet).is_err()) {
+                let packet = change(number, fnb58::encode(&[sample; 4]));
+                if going && socket.send(&packet).is_err() {
                     return;
                 }
             }

@@ -99,6 +99,7 @@ fn open(link: Box<dyn Link>, options: &Options, family: Family) -> Result<Box<dy
     let kinds: Vec<Kind> = channels.iter().flat_map(|_| times.iter().chain(per_channel).copied()).collect();
     let dialogue = Lmg {
         family,
+        numbered: true,
         exchange: Exchange::new(family.terminator()),
         cells: vec![Cell::Scalar(Scalar::Missing); kinds.len()],
         kinds,
@@ -119,6 +120,8 @@ fn open(link: Box<dyn Link>, options: &Options, family: Family) -> Result<Box<dy
 #[derive(Debug)]
 struct Lmg {
     family: Family,
+    /// Whether values carry the number of their channel; those of the LMG95, which has one, do not.
+    numbered: bool,
     exchange: Exchange,
     /// What a line holds.
     kinds: Vec<Kind>,
@@ -187,11 +190,10 @@ impl Lmg {
             return Err(refused(&format!("cycl {cycle}, not {wanted}")));
         }
         let per_channel = self.kinds.len() / self.channels.len();
-        let words = self
-            .kinds
-            .iter()
-            .enumerate()
-            .map(|(index, kind)| format!("{}{}?", kind.word(), self.channels[index / per_channel]));
+        let words = self.kinds.iter().enumerate().map(|(index, kind)| {
+            let number = self.channels[index / per_channel].to_string();
+            format!("{}{}?", kind.word(), if self.numbered { &number } else { "" })
+        });
         let words: Vec<String> = words.collect();
         self.exchange.tell(link, &format!("actn;{}", words.join(";")), deadline)?;
         self.exchange.tell(link, "cont on", deadline)?;
@@ -260,6 +262,10 @@ impl Lmg {
 impl Dialogue for Lmg {
     fn start(&mut self, link: &mut dyn Link, deadline: Instant) -> Result<Descriptor> {
         let identity = self.identify(link, deadline)?;
+        self.numbered = !identity.split(',').any(|word| word.trim() == "LMG95");
+        if !self.numbered && self.channels != [1] {
+            return Err(settings::wrong("channels", "several", "an LMG95 has one, number 1"));
+        }
         let cycle = self.configure(link, deadline)?;
         let words: Vec<&str> = identity.split(',').map(str::trim).collect();
         let device = words.iter().take(3).copied().collect::<Vec<_>>().join(" ");
