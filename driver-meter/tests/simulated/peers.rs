@@ -57,7 +57,10 @@ fn lmg_time(line: u64) -> String {
 pub(crate) fn lmg(identity: &'static str, end: &'static [u8], cycle: Duration) -> Server {
     let lines = Arc::new(Mutex::new(0_u64));
     let meter = Arc::new(Mutex::new(Lmg { cycle_s: cycle.as_secs_f64(), ..Lmg::new(identity) }));
+    // It has one interface: a host that comes waits until the one before has gone.
+    let interface = Arc::new(Mutex::new(()));
     Server::start(move |mut stream, faults, gone| {
+        let _host = interface.lock().unwrap();
         stream.set_read_timeout(Some(Duration::from_millis(1)))?;
         let mut waiting = Vec::new();
         let mut next = Instant::now();
@@ -356,7 +359,7 @@ pub(crate) fn play(
             Ok(count) => {
                 for byte in &command[..count] {
                     let answer = firmware.take(*byte);
-                    port.write_all(&answer)?;
+                    write_all(port, &answer)?;
                 }
             }
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
@@ -375,8 +378,20 @@ pub(crate) fn play(
             }
         }
         sent = due;
-        port.write_all(&bytes)?;
+        write_all(port, &bytes)?;
     }
+}
+
+/// Writes all, however long the host takes to read.
+fn write_all(port: &mut impl Write, mut bytes: &[u8]) -> std::io::Result<()> {
+    while !bytes.is_empty() {
+        match port.write(bytes) {
+            Ok(count) => bytes = &bytes[count..],
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 /// The FNB58: sends packets while it is kept alive.
