@@ -211,7 +211,7 @@ fn a_meter_without_an_optional_channel_opens_without_it() {
     .unwrap();
     let source = open("shelly-pro-em", &format!("tcp:{}", server.address()), &[]).unwrap();
     let descriptor = source.descriptor();
-    assert_eq!(descriptor.channels.len(), 10);
+    assert_eq!(descriptor.channels.len(), 6);
     assert!(descriptor.details["not_offered"].contains("power_2"));
     assert!(descriptor.find("power_1").is_some() && descriptor.find("power_2").is_none());
 }
