@@ -441,3 +441,15 @@ fn an_lmg95_has_no_channel_numbers() {
     let error = open("zes-lmg450", &server, &[("channels", "1,2")]).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidConfig);
 }
+
+#[test]
+fn a_range_that_an_lmg_refuses_is_said() {
+    for (model, server) in [("zes-lmg450", peers::lmg450()), ("zes-lmg670", peers::lmg670())] {
+        let error = open(model, &server, &[("volt_range", "5000")]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidConfig, "{model}: {error}");
+        assert!(error.to_string().contains("out of range"), "{model}: {error}");
+        let mut source = open(model, &server, &[("volt_range", "250"), ("amp_range", "10")]).unwrap();
+        let readings = read(&mut source).unwrap();
+        assert_true(&source, &readings);
+    }
+}

@@ -13,12 +13,21 @@ pub struct Lmg {
     pub values: Vec<String>,
     /// Whether it sends a line each cycle.
     pub continuous: bool,
+    /// Messages in the error queue.
+    pub errors: Vec<String>,
 }
 
 impl Lmg {
     /// An instrument of this identity, as it is when switched on, with a cycle of 0.5 s.
     pub fn new(identity: impl Into<String>) -> Self {
-        Self { identity: identity.into(), cycle_s: 0.5, short: false, values: Vec::new(), continuous: false }
+        Self {
+            identity: identity.into(),
+            cycle_s: 0.5,
+            short: false,
+            values: Vec::new(),
+            continuous: false,
+            errors: Vec::new(),
+        }
     }
 
     /// The answer to one line of commands, without terminator; `None` for what has none.
@@ -45,11 +54,25 @@ impl Lmg {
             match (head, argument) {
                 ("*idn?", _) => answers.push(self.identity.clone()),
                 ("*opc?", _) => answers.push("1".into()),
+                ("*cls", _) => self.errors.clear(),
+                ("syst:err:all?", _) if !self.short && self.errors.is_empty() => {
+                    answers.push("0,\"No error\"".into());
+                }
+                ("syst:err:all?", _) if !self.short => {
+                    answers.push(std::mem::take(&mut self.errors).join(","));
+                }
+                (range, wanted) if self.short && (range.starts_with("urng") || range.starts_with("irng")) => {
+                    // No range is greater than 1000 V or 32 A.
+                    let most = if range.starts_with('u') { 1000.0 } else { 32.0 };
+                    if !wanted.parse().is_ok_and(|wanted: f64| wanted <= most) {
+                        self.errors.push("-222,\"Data out of range\"".into());
+                    }
+                }
                 ("syst:lang" | "*zlang" | "lang", language) => self.short = language == "short",
                 ("cont", state) if self.short => self.continuous = state == "on",
                 ("cycl?", _) if self.short => answers.push(format!("{:E}", self.cycle_s)),
                 ("cycl", seconds) if self.short => self.cycle_s = seconds.parse().unwrap_or(self.cycle_s),
-                // Everything else is a setting that does not matter here, or an error in its queue.
+                // Everything else is a setting that does not matter here.
                 _ => {}
             }
         }

@@ -182,6 +182,15 @@ impl Lmg {
                 }
             }
         }
+        // A setting that is refused is confirmed all the same: it stands in the queue of errors, which is SCPI's.
+        if self.cycle_s.or(self.volt_range).or(self.amp_range).is_some() {
+            self.exchange.tell(link, self.family.scpi(), deadline)?;
+            let errors = self.exchange.ask_text(link, "syst:err:all?", deadline)?;
+            if errors.split(',').next().unwrap_or_default().trim().parse() != Ok(0) {
+                return Err(refused(&errors));
+            }
+            self.exchange.tell(link, short, deadline)?;
+        }
         let cycle = self.exchange.ask_number(link, "cycl?", deadline)?;
         if !(0.0..=3600.0).contains(&cycle) {
             return Err(nonsense("the measuring cycle is none", b""));
