@@ -72,7 +72,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let open = || {
         let deadline = Instant::now() + Duration::from_secs(5);
         let link = driver_meter::link::tcp::TcpLink::open(&address, deadline)?;
-        open(Box::new(link), &Options::new())
+        open(Box::new(link), &Options::new().with("timeout_ms", "5000"))
     };
     let report = power_testkit::conformance(open, power_testkit::Expectations::default());
     println!("{} readings of {}", report.readings, report.subject);

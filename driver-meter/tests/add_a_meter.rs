@@ -55,8 +55,10 @@ fn the_profile_is_served_and_printed_as_the_page_shows() {
         .unwrap();
     let mut link = String::new();
     BufReader::new(server.stdout.take().unwrap()).read_line(&mut link).unwrap();
-    let printed =
-        output(example("print").arg(format!("driver-meter/examples/my-meter.toml@{}", link.trim())));
+    let patient = "timeout_ms=30000"; // a busy machine must not fail a test
+    let printed = output(
+        example("print").arg(format!("driver-meter/examples/my-meter.toml@{}", link.trim())).arg(patient),
+    );
     server.kill().unwrap();
     server.wait().unwrap();
     for line in ["Acme PM-1, unit 3, tcp 127.0.0.1:", "  profile: my-meter", "energy counter, node AC"] {

@@ -35,7 +35,7 @@ fn disconnecting(requests: usize) -> Expectations {
     let (folder, meter) = profile_file(common::ONE);
     Expectations::default().with_reads(20).with_disconnecting(move || {
         let _kept = &folder;
-        open(&meter, &peer.link("tcp"), &[("reconnect_s", "0"), ("timeout_ms", "500")])
+        open(&meter, &peer.link("tcp"), &[("reconnect_s", "0")])
     })
 }
 
@@ -79,7 +79,7 @@ fn a_foreign_client_conforms_but_for_allocating() {
     let server = server("umg96rm", Framing::Mbap);
     let address = server.address();
     let connect = move || {
-        let deadline = Some(Duration::from_secs(5));
+        let deadline = Some(Duration::from_secs(30));
         let config = modbus::Config {
             tcp_port: address.port(),
             tcp_connect_timeout: deadline,
@@ -103,6 +103,6 @@ fn a_foreign_client_conforms_but_for_allocating() {
 fn the_driver_conforms() {
     let server = server("sdm120", Framing::Mbap);
     let device = format!("sdm120@tcp:{}", server.address());
-    let expectations = DriverExpectations::default().with_device(device, options(&[("timeout_ms", "2000")]));
+    let expectations = DriverExpectations::default().with_device(device, options(&[common::PATIENT]));
     driver_conformance(&driver_meter::DRIVER, &expectations);
 }

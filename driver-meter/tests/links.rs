@@ -15,14 +15,20 @@ use driver_meter::link::tcp::TcpLink;
 use driver_meter::{Address, MeterAddress};
 use power_core::ErrorKind;
 
+/// A deadline that is meant to pass.
 fn soon() -> Instant {
     Instant::now() + Duration::from_millis(100)
+}
+
+/// A deadline that nothing misses, however busy the machine is.
+fn later() -> Instant {
+    Instant::now() + Duration::from_secs(30)
 }
 
 #[test]
 fn tcp_keeps_its_deadlines_and_gives_what_has_come() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let mut link = TcpLink::open(&listener.local_addr().unwrap().to_string(), soon()).unwrap();
+    let mut link = TcpLink::open(&listener.local_addr().unwrap().to_string(), later()).unwrap();
     let (mut far, _) = listener.accept().unwrap();
     let mut buffer = [0; 16];
     let (outcome, took) = timed(|| link.receive(&mut buffer, soon()));
@@ -31,7 +37,7 @@ fn tcp_keeps_its_deadlines_and_gives_what_has_come() {
     assert_eq!(link.receive_now(&mut buffer).unwrap(), 0);
     // A link stands after a timeout.
     far.write_all(b"75.04\n").unwrap();
-    assert_eq!(link.receive(&mut buffer, soon()).unwrap(), 6);
+    assert_eq!(link.receive(&mut buffer, later()).unwrap(), 6);
     // What has come is given even when no time is left.
     far.write_all(b"old").unwrap();
     std::thread::sleep(Duration::from_millis(50));
@@ -46,32 +52,32 @@ fn tcp_keeps_its_deadlines_and_gives_what_has_come() {
 #[test]
 fn tcp_sending_ends_at_its_deadline() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let mut link = TcpLink::open(&listener.local_addr().unwrap().to_string(), soon()).unwrap();
+    let mut link = TcpLink::open(&listener.local_addr().unwrap().to_string(), later()).unwrap();
     let _far = listener.accept().unwrap();
     let much = vec![0; 64 << 20];
     let (outcome, took) = timed(|| link.send(&much, soon()));
     assert_eq!(outcome.unwrap_err().kind(), ErrorKind::Timeout);
-    assert!(took < Duration::from_secs(5), "{took:?}");
+    assert!(took < Duration::from_secs(20), "{took:?}");
 }
 
 #[test]
 fn a_closed_connection_is_disconnected_until_it_is_opened_again() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let mut link = TcpLink::open(&listener.local_addr().unwrap().to_string(), soon()).unwrap();
+    let mut link = TcpLink::open(&listener.local_addr().unwrap().to_string(), later()).unwrap();
     drop(listener.accept().unwrap());
     let mut buffer = [0; 16];
     for _ in 0..2 {
-        assert_eq!(link.receive(&mut buffer, soon()).unwrap_err().kind(), ErrorKind::Disconnected);
-        assert_eq!(link.send(b"x", soon()).unwrap_err().kind(), ErrorKind::Disconnected);
+        assert_eq!(link.receive(&mut buffer, later()).unwrap_err().kind(), ErrorKind::Disconnected);
+        assert_eq!(link.send(b"x", later()).unwrap_err().kind(), ErrorKind::Disconnected);
         assert_eq!(link.discard_input().unwrap_err().kind(), ErrorKind::Disconnected);
     }
-    link.reopen(soon()).unwrap();
+    link.reopen(later()).unwrap();
     let (mut far, _) = listener.accept().unwrap();
     far.write_all(b"back").unwrap();
-    assert_eq!(link.receive(&mut buffer, soon()).unwrap(), 4);
+    assert_eq!(link.receive(&mut buffer, later()).unwrap(), 4);
     drop((far, listener));
-    assert_eq!(link.reopen(soon()).unwrap_err().kind(), ErrorKind::Unavailable);
-    assert_eq!(link.receive(&mut buffer, soon()).unwrap_err().kind(), ErrorKind::Disconnected);
+    assert_eq!(link.reopen(later()).unwrap_err().kind(), ErrorKind::Unavailable);
+    assert_eq!(link.receive(&mut buffer, later()).unwrap_err().kind(), ErrorKind::Disconnected);
 }
 
 #[test]
@@ -82,21 +88,21 @@ fn a_serial_line_keeps_its_deadlines_and_sees_a_hang_up() {
         told.recv().unwrap();
     });
     let settings = SerialSettings::new(9_600).with_parity(Parity::None);
-    let mut link = SerialLink::open(&line.path, settings, soon()).unwrap();
+    let mut link = SerialLink::open(&line.path, settings, later()).unwrap();
     assert!(link.name().ends_with("9600 8N1"), "{}", link.name());
     let mut buffer = [0; 16];
     let mut heard = 0;
     while heard < 5 {
-        heard += link.receive(&mut buffer[heard..], Instant::now() + Duration::from_secs(5)).unwrap();
+        heard += link.receive(&mut buffer[heard..], later()).unwrap();
     }
     assert_eq!(&buffer[..5], b"hello");
     let (outcome, took) = timed(|| link.receive(&mut buffer, soon()));
     assert_eq!(outcome.unwrap_err().kind(), ErrorKind::Timeout);
     assert!(took >= Duration::from_millis(90), "{took:?}");
     hang_up.send(()).unwrap();
-    let gone = link.receive(&mut buffer, Instant::now() + Duration::from_secs(5)).unwrap_err();
+    let gone = link.receive(&mut buffer, later()).unwrap_err();
     assert_eq!(gone.kind(), ErrorKind::Disconnected, "{gone:#}");
-    assert_eq!(link.send(b"x", soon()).unwrap_err().kind(), ErrorKind::Disconnected);
+    assert_eq!(link.send(b"x", later()).unwrap_err().kind(), ErrorKind::Disconnected);
 }
 
 /// As root every file opens, so that this needs a user without rights.
@@ -108,7 +114,7 @@ fn a_serial_device_without_rights_names_what_gives_them() {
     let mut rights = std::fs::metadata(&path).unwrap().permissions();
     std::os::unix::fs::PermissionsExt::set_mode(&mut rights, 0);
     std::fs::set_permissions(&path, rights).unwrap();
-    let error = SerialLink::open(path.to_str().unwrap(), SerialSettings::new(9_600), soon()).unwrap_err();
+    let error = SerialLink::open(path.to_str().unwrap(), SerialSettings::new(9_600), later()).unwrap_err();
     if std::fs::File::open(&path).is_ok() {
         // Root: it opens, and is no terminal.
         assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:#}");

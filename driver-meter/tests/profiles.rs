@@ -285,9 +285,9 @@ fn what_is_read_together_is_asked_together() {
     let server =
         Server::on_loopback(SimulatedMeter::new(shipped("pzem-004t").unwrap(), |_| Some(1.0)), Framing::Mbap)
             .unwrap();
-    let deadline = std::time::Instant::now() + Duration::from_secs(5);
+    let deadline = std::time::Instant::now() + Duration::from_secs(30);
     let link = driver_meter::link::tcp::TcpLink::open(&server.address().to_string(), deadline).unwrap();
-    let client = Client::new(link, Framing::Mbap, Timing::network(Duration::from_secs(5)));
+    let client = Client::new(link, Framing::Mbap, Timing::network(Duration::from_secs(30)));
     let source = MeterSource::open(shipped("pzem-004t").unwrap(), client, 1).unwrap();
     assert_eq!(source.requests(), 1, "one request for all nine registers");
 }

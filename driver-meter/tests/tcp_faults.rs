@@ -18,11 +18,15 @@ use driver_meter::modbus::Exception;
 use modbus::ExceptionCode;
 use power_core::{ErrorKind, PowerSource};
 
-/// Deadline of a transaction in these tests.
-const TIMEOUT: &str = "150";
+/// A deadline that is meant to be missed. All others are patient: a busy machine must not fail a test.
+const SHORT: (&str, &str) = ("timeout_ms", "300");
+
+/// What no operation with a short deadline takes, even on a busy machine.
+const HANG: Duration = Duration::from_secs(20);
 
 /// A source on a peer that answers the first request, which opening makes, with 1 W, and others as `answer` says.
 fn against(
+    options: &[(&str, &str)],
     answer: impl Fn(&mut std::net::TcpStream, [u8; 12], usize) + Send + Sync + 'static,
 ) -> (Peer, Box<dyn PowerSource>) {
     let asked = Arc::new(AtomicUsize::new(0));
@@ -35,7 +39,7 @@ fn against(
         }
     });
     let (_folder, meter) = profile_file(ONE);
-    let source = open(&meter, &peer.link("tcp"), &[("timeout_ms", TIMEOUT)]).unwrap();
+    let source = open(&meter, &peer.link("tcp"), options).unwrap();
     (peer, source)
 }
 
@@ -46,27 +50,26 @@ fn value(number: usize) -> f32 {
 
 #[test]
 fn a_late_answer_is_not_taken_for_that_of_a_later_request() {
-    let (_peer, mut source) = against(|stream, request, number| {
+    let (_peer, mut source) = against(&[SHORT], |stream, request, number| {
         if number == 1 {
-            thread::sleep(Duration::from_millis(250));
+            thread::sleep(Duration::from_millis(1_500));
         }
         send(stream, &mbap(transaction(&request), 1, value(number)));
     });
     let (late, took) = timed(|| number(&mut *source));
     assert_eq!(late.unwrap_err().kind(), ErrorKind::Timeout);
-    assert!(took < Duration::from_secs(5), "{took:?}");
-    let (shown, _) = until_ok(&mut *source, 20);
-    // 101 W was the answer to the read that failed.
-    assert!(shown > 101.0, "{shown}");
+    assert!(took < HANG, "{took:?}");
+    let mut last = 101.0; // the answer to the read that failed
     for _ in 0..20 {
-        let next = number(&mut *source).unwrap();
-        assert!(next > shown - 0.5);
+        let (shown, _) = until_ok(&mut *source, 200);
+        assert!(shown > last, "{shown} W after {last} W");
+        last = shown;
     }
 }
 
 #[test]
 fn split_and_coalesced_answers_are_whole_to_the_reader() {
-    let (_peer, mut source) = against(|stream, request, number| {
+    let (_peer, mut source) = against(&[], |stream, request, number| {
         let frame = mbap(transaction(&request), 1, value(number));
         if number % 2 == 0 {
             for byte in frame {
@@ -102,7 +105,7 @@ fn bad_answers_are_protocol_errors_and_the_connection_is_made_anew() {
         }),
     ];
     for (what, bend) in cases {
-        let (_peer, mut source) = against(move |stream, request, number| {
+        let (_peer, mut source) = against(&[], move |stream, request, number| {
             let mut frame = mbap(transaction(&request), 1, value(number));
             if number == 1 {
                 bend(&mut frame);
@@ -117,7 +120,7 @@ fn bad_answers_are_protocol_errors_and_the_connection_is_made_anew() {
 
 #[test]
 fn a_refusal_names_its_code_and_the_connection_stands() {
-    let (peer, mut source) = against(|stream, request, number| {
+    let (peer, mut source) = against(&[], |stream, request, number| {
         let [a, b] = transaction(&request);
         if number == 1 {
             send(stream, &[a, b, 0, 0, 0, 3, 1, 0x84, 6]);
@@ -134,7 +137,7 @@ fn a_refusal_names_its_code_and_the_connection_stands() {
 
 #[test]
 fn an_endless_stream_of_stale_answers_ends_at_the_deadline() {
-    let (_peer, mut source) = against(|stream, _, _| {
+    let (_peer, mut source) = against(&[SHORT], |stream, _, _| {
         let stale = mbap([0xEE, 0xEE], 1, 9999.0).repeat(50);
         for _ in 0..2_000 {
             send(stream, &stale);
@@ -142,24 +145,24 @@ fn an_endless_stream_of_stale_answers_ends_at_the_deadline() {
     });
     let (outcome, took) = timed(|| number(&mut *source));
     assert_eq!(outcome.unwrap_err().kind(), ErrorKind::Timeout);
-    assert!(took < Duration::from_secs(5), "{took:?}");
+    assert!(took < HANG, "{took:?}");
 }
 
 #[test]
 fn an_endless_stream_of_noise_is_a_protocol_error() {
-    let (_peer, mut source) = against(|stream, _, _| {
+    let (_peer, mut source) = against(&[], |stream, _, _| {
         for _ in 0..1_000 {
             send(stream, &[0x55; 1024]);
         }
     });
     let (outcome, took) = timed(|| number(&mut *source));
     assert_eq!(outcome.unwrap_err().kind(), ErrorKind::Protocol);
-    assert!(took < Duration::from_secs(5), "{took:?}");
+    assert!(took < HANG, "{took:?}");
 }
 
 #[test]
 fn a_connection_closed_by_the_meter_is_opened_again() {
-    let (_peer, mut source) = against(|stream, request, number| {
+    let (_peer, mut source) = against(&[], |stream, request, number| {
         if number % 3 == 1 {
             // Its half is closed; ours stands.
             stream.shutdown(std::net::Shutdown::Write).unwrap();
@@ -172,7 +175,7 @@ fn a_connection_closed_by_the_meter_is_opened_again() {
         let error = number(&mut *source).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Timeout, "{error:#}");
         assert!(format!("{error:#}").contains("the meter closed the connection"), "{error:#}");
-        until_ok(&mut *source, 20);
+        until_ok(&mut *source, 500);
         number(&mut *source).unwrap();
     }
 }
@@ -187,13 +190,13 @@ fn a_meter_that_is_gone_for_longer_than_reconnect_s_is_disconnected_for_good() {
         }
     });
     let (_folder, meter) = profile_file(ONE);
-    let options = [("timeout_ms", TIMEOUT), ("reconnect_s", "1")];
+    let options = [("reconnect_s", "1")];
     let mut source = open(&meter, &peer.link("tcp"), &options).unwrap();
     drop(peer);
     let mut kinds = Vec::new();
     for _ in 0..400 {
         let (outcome, took) = timed(|| read(&mut *source));
-        assert!(took < Duration::from_secs(5), "{took:?}");
+        assert!(took < HANG, "{took:?}");
         kinds.push(outcome.unwrap_err().kind());
         if kinds.last() == Some(&ErrorKind::Disconnected) {
             break;
@@ -218,10 +221,10 @@ fn a_meter_that_falls_silent_is_asked_over_a_new_connection() {
         }
     });
     let (_folder, meter) = profile_file(ONE);
-    let mut source = open(&meter, &peer.link("tcp"), &[("timeout_ms", TIMEOUT)]).unwrap();
-    let (shown, gap) = until_ok(&mut *source, 10);
-    assert_eq!(shown, f64::from(value(1)));
-    assert_eq!(gap, [ErrorKind::Timeout; 3]);
+    let mut source = open(&meter, &peer.link("tcp"), &[SHORT]).unwrap();
+    let (shown, gap) = until_ok(&mut *source, 200);
+    assert!(shown > 100.5, "answered over a new connection: {shown}");
+    assert!(gap.len() >= 3 && gap.iter().all(|kind| *kind == ErrorKind::Timeout), "{gap:?}");
 }
 
 /// A profile with a register that tells the meter: another one at the address is noticed.
@@ -244,7 +247,7 @@ fn another_meter_at_the_address_after_a_reconnect_is_not_read_on() {
         }
     });
     let (_folder, meter) = profile_file(&with_identity);
-    let mut source = open(&meter, &peer.link("tcp"), &[("timeout_ms", TIMEOUT)]).unwrap();
+    let mut source = open(&meter, &peer.link("tcp"), &[]).unwrap();
     assert_eq!(number(&mut *source).unwrap(), 5.0);
     let kinds: Vec<_> = (0..4)
         .map(|_| {
@@ -267,7 +270,7 @@ fn opening_says_what_is_wrong() {
         ("sdm120", "usbtmc:/dev/usbtmc0".into(), ErrorKind::InvalidConfig, "its link is tcp:"),
         ("sdm120", "gpib:3".into(), ErrorKind::InvalidConfig, "is no link to a meter"),
     ] {
-        let error = open(meter, &link, &[("timeout_ms", "2000")]).unwrap_err();
+        let error = open(meter, &link, &[]).unwrap_err();
         assert_eq!(error.kind(), kind, "{meter}@{link}: {error:#}");
         assert!(format!("{error:#}").contains(words), "{meter}@{link}: {error:#}");
     }
@@ -276,13 +279,13 @@ fn opening_says_what_is_wrong() {
 /// `localhost` stands for two addresses on many machines, and a meter may listen on one of them only.
 #[test]
 fn every_address_of_a_name_is_tried() {
-    let (peer, mut source) = against(|stream, request, number| {
+    let (peer, mut source) = against(&[], |stream, request, number| {
         send(stream, &mbap(transaction(&request), 1, value(number)));
     });
     assert_eq!(number(&mut *source).unwrap(), f64::from(value(1)));
     let (_folder, meter) = profile_file(ONE);
     let link = format!("tcp:localhost:{}", peer.address.port());
-    let mut named = open(&meter, &link, &[("timeout_ms", "5000")]).unwrap();
+    let mut named = open(&meter, &link, &[]).unwrap();
     assert_eq!(number(&mut *named).unwrap(), f64::from(value(3)));
 }
 
@@ -302,7 +305,7 @@ fn a_refused_request_does_not_keep_the_others_from_being_read() {
         }
     });
     let (_folder, meter) = profile_file(&common::two());
-    let mut source = open(&meter, &peer.link("tcp"), &[("timeout_ms", TIMEOUT)]).unwrap();
+    let mut source = open(&meter, &peer.link("tcp"), &[]).unwrap();
     let mut readings = Vec::new();
     let outcome = source.read(&mut power_core::Recorder::new(&power_core::SystemClock, &mut readings));
     assert_eq!(
@@ -324,8 +327,7 @@ fn a_cable_pulled_and_put_back_is_a_gap() {
     };
     let server = serve(std::net::SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
     let address = server.address();
-    let mut source =
-        open("sdm630", &format!("tcp:{address}"), &[("timeout_ms", TIMEOUT), ("channels", "power")]).unwrap();
+    let mut source = open("sdm630", &format!("tcp:{address}"), &[("channels", "power")]).unwrap();
     for _ in 0..2 {
         assert_eq!(number(&mut *source).unwrap(), 321.5);
     }

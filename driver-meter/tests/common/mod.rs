@@ -56,9 +56,13 @@ pub(crate) fn profile_file(text: &str) -> (tempfile::TempDir, String) {
     (folder, path.display().to_string())
 }
 
-/// Opens a meter through the driver, as a user does.
+/// A deadline that no peer misses, however busy the machine is.
+pub(crate) const PATIENT: (&str, &str) = ("timeout_ms", "30000");
+
+/// Opens a meter through the driver, as a user does; with a deadline of its own, or patiently.
 pub(crate) fn open(meter: &str, link: &str, pairs: &[(&str, &str)]) -> Result<Box<dyn PowerSource>> {
-    driver_meter::DRIVER.open(&format!("{meter}@{link}"), &options(pairs))
+    let all: Vec<_> = std::iter::once(PATIENT).chain(pairs.iter().copied()).collect();
+    driver_meter::DRIVER.open(&format!("{meter}@{link}"), &options(&all))
 }
 
 /// One read.
