@@ -123,7 +123,7 @@ fn usb_link(model: &Model, vendor: u16, product: u16, serial: Option<&str>) -> R
         Way::UsbTmc { .. } => Some(Class::UsbTmc),
         Way::UsbHid { .. } => Some(Class::Hid),
         Way::UsbBulk { .. } => Some(Class::Vendor),
-        Way::Tcp(_) | Way::Serial(_) => None,
+        Way::Tcp(_) | Way::Vxi11 | Way::Serial(_) => None,
     });
     let class = class.ok_or_else(|| {
         let message =

@@ -4,6 +4,7 @@
 
 use driver_meter::http::{self, Body, shelly, tasmota};
 use driver_meter::lines::watts_up;
+use driver_meter::link::{usbtmc_frame, vxi11_frame};
 use driver_meter::ptdaemon::protocol as ptd;
 use driver_meter::scpi::number::{Scalar, parse};
 use driver_meter::scpi::{yokogawa, zes};
@@ -40,6 +41,13 @@ fn decode_everything(bytes: &[u8]) {
     let _ = shelly::parse(bytes);
     let _ = tasmota::parse(bytes);
     let _ = fnb58::parse(bytes);
+    let _ = usbtmc_frame::parse(1, bytes);
+    if let Some(head) = bytes.first_chunk() {
+        let _ = vxi11_frame::length(*head);
+    }
+    if let Some(mut results) = vxi11_frame::results(bytes, 1) {
+        let _ = (results.word(), results.bytes());
+    }
     let _ = km003c::parse(bytes);
     let mut pmd = pmd::Decoder::new();
     let mut at = 0;

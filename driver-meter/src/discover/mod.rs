@@ -101,7 +101,7 @@ fn is_of(device: &UsbDevice, way: Way) -> bool {
         Way::UsbHid { vendor, products } | Way::UsbBulk { vendor, products } => {
             device.vendor == vendor && (products.is_empty() || products.contains(&device.product))
         }
-        Way::Tcp(_) | Way::Serial(_) => false,
+        Way::Tcp(_) | Way::Vxi11 | Way::Serial(_) => false,
     }
 }
 

@@ -9,6 +9,8 @@ use crate::link::serial::SerialSettings;
 pub enum Way {
     /// TCP, with the port that it listens on.
     Tcp(u16),
+    /// VXI-11 on the network.
+    Vxi11,
     /// A serial line.
     Serial(SerialSettings),
     /// USBTMC: `/dev/usbtmcN`, or USB itself where the kernel has no driver.
@@ -46,7 +48,7 @@ impl Way {
             Self::UsbTmc { vendor } => UsbLink::open(Class::UsbTmc, vendor, &[], serial),
             Self::UsbHid { vendor, products } => UsbLink::open(Class::Hid, vendor, products, serial),
             Self::UsbBulk { vendor, products } => UsbLink::open(Class::Vendor, vendor, products, serial),
-            Self::Tcp(_) | Self::Serial(_) => {
+            Self::Tcp(_) | Self::Vxi11 | Self::Serial(_) => {
                 let message = "this meter is not connected by USB";
                 Err(power_core::Error::new(power_core::ErrorKind::Unsupported, message))
             }
@@ -75,7 +77,7 @@ pub static MODELS: &[Model] = &[
     Model {
         id: "yokogawa-wt300",
         name: "Yokogawa WT310, WT330 and their E models",
-        ways: &[Way::UsbTmc { vendor: 0x0b21 }, Way::Serial(SerialSettings::new(9600))],
+        ways: &[Way::UsbTmc { vendor: 0x0b21 }, Way::Vxi11, Way::Serial(SerialSettings::new(9600))],
         options: crate::scpi::yokogawa::OPTIONS,
         open: crate::scpi::yokogawa::open,
     },

@@ -13,6 +13,8 @@ pub mod usbtmc;
 pub mod usbtmc_frame;
 #[cfg(target_os = "linux")]
 mod usbtmc_ioctl;
+pub mod vxi11;
+pub mod vxi11_frame;
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -110,6 +112,7 @@ pub fn open(address: &Address, settings: serial::SerialSettings, deadline: Insta
         Address::Serial { path } => {
             Box::new(serial::SerialLink::open(&path.to_string_lossy(), settings, deadline)?)
         }
+        Address::Vxi11 { host } => Box::new(vxi11::Vxi11Link::open(host, deadline)?),
         #[cfg(target_os = "linux")]
         Address::UsbTmc { path } => Box::new(usbtmc::UsbTmcLink::open(&path.to_string_lossy())?),
         // Which interface of a USB device speaks, and how, is known of the meter: `Way::open_usb`.

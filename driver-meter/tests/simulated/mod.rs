@@ -67,7 +67,15 @@ impl Server {
     where
         S: Fn(TcpStream, &Faults, &AtomicBool) -> std::io::Result<()> + Send + Sync + 'static,
     {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::start_at("127.0.0.1:0", serve)
+    }
+
+    /// The same at this address.
+    pub(crate) fn start_at<S>(address: &str, serve: S) -> Self
+    where
+        S: Fn(TcpStream, &Faults, &AtomicBool) -> std::io::Result<()> + Send + Sync + 'static,
+    {
+        let listener = TcpListener::bind(address).unwrap();
         listener.set_nonblocking(true).unwrap();
         let server = Self {
             address: listener.local_addr().unwrap().to_string(),
