@@ -127,7 +127,7 @@ fn copy(from: &mut TTYPort, to: &mut TTYPort) {
 fn a_pymodbus_server_over_rtu_is_read() {
     let (ours, theirs) = line_between();
     let _server = pymodbus(&["rtu", &theirs]);
-    let mut source = open_soon(&format!("serial:{ours}"), &[("baud", "115200"), common::PATIENT]);
+    let mut source = open_soon(&format!("serial:{ours}"), &[("baud", "115200"), ("timeout_ms", "3000")]);
     assert_is_the_sdm120(&mut *source);
 }
 

@@ -60,7 +60,7 @@ fn foreign_request(unit: u8) -> Vec<u8> {
 fn a_late_answer_is_not_taken_for_that_of_a_later_request() {
     let (_line, mut source) = against(SHORT, |far, _, number| {
         if number == 1 {
-            thread::sleep(Duration::from_millis(2_000));
+            thread::sleep(Duration::from_secs(2));
         }
         send(far, &rtu(1, value(number)));
     });
@@ -79,7 +79,7 @@ fn a_late_answer_for_other_registers_of_the_same_size_is_not_taken() {
         for asked in 0.. {
             let Some(request) = line_request(&mut far, stop) else { return };
             if asked == 2 {
-                thread::sleep(Duration::from_millis(2_000));
+                thread::sleep(Duration::from_secs(2));
             }
             let value = if request[2] == 0 { 11.0 } else { 22.0 };
             send(&mut far, &rtu(1, value));
@@ -302,7 +302,7 @@ fn through_a_gateway_a_late_answer_is_not_taken_for_a_later_one() {
         while let Some(_request) = rtu_request(&mut stream) {
             let number = asked.fetch_add(1, Ordering::SeqCst);
             if number == 1 {
-                thread::sleep(Duration::from_millis(2_000));
+                thread::sleep(Duration::from_secs(2));
             }
             send(&mut stream, &rtu(1, value(number)));
         }
