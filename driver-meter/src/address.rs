@@ -7,11 +7,11 @@ use std::str::FromStr;
 use power_core::{Error, ErrorKind, Result};
 
 /// The kinds of links, for messages.
-const LINKS: &str = "tcp:HOST:PORT, rtu+tcp:HOST:PORT, serial:/dev/ttyUSB0, usbtmc:/dev/usbtmc0, \
+const LINKS: &str = "tcp:HOST:PORT, rtu+tcp:HOST:PORT, serial:/dev/ttyUSB0, usbtmc:/dev/usbtmc0, vxi11:HOST, \
                      usb:VID:PID[:SERIAL] or http://HOST";
 
 /// What a link begins with.
-const SCHEMES: [&str; 6] = ["tcp:", "rtu+tcp:", "serial:", "usbtmc:", "usb:", "http://"];
+const SCHEMES: [&str; 7] = ["tcp:", "rtu+tcp:", "serial:", "usbtmc:", "vxi11:", "usb:", "http://"];
 
 /// A link's address.
 ///
@@ -44,6 +44,11 @@ pub enum Address {
     UsbTmc {
         /// Its device file.
         path: PathBuf,
+    },
+    /// An instrument on the network by VXI-11.
+    Vxi11 {
+        /// `HOST`, or `HOST:PORT` of its core channel.
+        host: String,
     },
     /// A USB device.
     Usb {
@@ -115,6 +120,7 @@ impl FromStr for Address {
             "rtu+tcp:" => Self::RtuTcp { host: rest.to_owned() },
             "serial:" => Self::Serial { path: rest.into() },
             "usbtmc:" => Self::UsbTmc { path: rest.into() },
+            "vxi11:" => Self::Vxi11 { host: rest.to_owned() },
             "usb:" => {
                 let mut parts = rest.splitn(3, ':');
                 let mut id = || u16::from_str_radix(parts.next()?, 16).ok();
@@ -135,6 +141,7 @@ impl fmt::Display for Address {
             Self::RtuTcp { host } => write!(f, "rtu+tcp:{host}"),
             Self::Serial { path } => write!(f, "serial:{}", path.display()),
             Self::UsbTmc { path } => write!(f, "usbtmc:{}", path.display()),
+            Self::Vxi11 { host } => write!(f, "vxi11:{host}"),
             Self::Usb { vendor, product, serial } => {
                 write!(f, "usb:{vendor:04x}:{product:04x}")?;
                 serial.as_ref().map_or(Ok(()), |serial| write!(f, ":{serial}"))

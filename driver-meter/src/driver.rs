@@ -106,7 +106,29 @@ fn open_model(model: &Model, address: Address, options: &Options) -> Result<Box<
         Some(port) => address.with_port(port),
         None => address,
     };
+    #[cfg(feature = "usb")]
+    if let Address::Usb { vendor, product, serial } = &address {
+        return (model.open)(Box::new(usb_link(model, *vendor, *product, serial.as_deref())?), &own);
+    }
     let deadline = Instant::now() + config::timeout(options)?.unwrap_or(OPENING);
     let link = link::open(&address, serial, deadline)?;
     (model.open)(link, &own)
+}
+
+/// The link to a USB device, in the way that the model is connected.
+#[cfg(feature = "usb")]
+fn usb_link(model: &Model, vendor: u16, product: u16, serial: Option<&str>) -> Result<link::usb::UsbLink> {
+    use link::usb::{Class, UsbLink};
+    let class = model.ways.iter().find_map(|way| match *way {
+        Way::UsbTmc { .. } => Some(Class::UsbTmc),
+        Way::UsbHid { .. } => Some(Class::Hid),
+        Way::UsbBulk { .. } => Some(Class::Vendor),
+        Way::Tcp(_) | Way::Vxi11 | Way::Serial(_) => None,
+    });
+    let class = class.ok_or_else(|| {
+        let message =
+            format!("{} is not connected by USB packets; give its serial: or tcp: link", model.name);
+        Error::new(ErrorKind::InvalidConfig, message)
+    })?;
+    UsbLink::open(class, vendor, &[product], serial)
 }

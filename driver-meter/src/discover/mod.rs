@@ -98,10 +98,10 @@ fn usb_meter(root: &Path, device: &UsbDevice, models: &[Model]) -> Option<Found>
 fn is_of(device: &UsbDevice, way: Way) -> bool {
     match way {
         Way::UsbTmc { vendor } => device.speaks_tmc && device.vendor == vendor,
-        Way::Usb { vendor, products } => {
+        Way::UsbHid { vendor, products } | Way::UsbBulk { vendor, products } => {
             device.vendor == vendor && (products.is_empty() || products.contains(&device.product))
         }
-        Way::Tcp(_) | Way::Serial(_) => false,
+        Way::Tcp(_) | Way::Vxi11 | Way::Serial(_) => false,
     }
 }
 

@@ -9,7 +9,7 @@ use super::*;
 const INSTRUMENTS: &[Model] = &[Model {
     id: "wt",
     name: "Yokogawa WT310",
-    ways: &[Way::UsbTmc { vendor: 0x0b21 }, Way::Usb { vendor: 0x5fc9, products: &[0x63] }],
+    ways: &[Way::UsbTmc { vendor: 0x0b21 }, Way::UsbBulk { vendor: 0x5fc9, products: &[0x63] }],
     options: &[],
     open: |_, _| Err(Error::new(ErrorKind::Unsupported, "a test")),
 }];

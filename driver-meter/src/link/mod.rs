@@ -6,6 +6,15 @@ pub(crate) mod rights;
 pub mod serial;
 mod stable_name;
 pub mod tcp;
+#[cfg(feature = "usb")]
+pub mod usb;
+#[cfg(target_os = "linux")]
+pub mod usbtmc;
+pub mod usbtmc_frame;
+#[cfg(target_os = "linux")]
+mod usbtmc_ioctl;
+pub mod vxi11;
+pub mod vxi11_frame;
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -75,6 +84,17 @@ pub trait Link: Send + fmt::Debug {
     /// - [`ErrorKind::NotFound`], [`ErrorKind::PermissionDenied`], [`ErrorKind::Busy`], [`ErrorKind::Disconnected`],
     ///   [`ErrorKind::Timeout`] as the operating system says.
     fn reopen(&mut self, deadline: Instant) -> Result<()>;
+
+    /// Changes the rate of a serial line, in bits a second, until it is opened anew; gives whether the link has a rate
+    /// that could be changed. Does not wait.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::InvalidConfig`] if the line cannot have this rate.
+    /// - [`ErrorKind::Disconnected`] if the device is gone.
+    fn set_rate(&mut self, _baud: u32) -> Result<bool> {
+        Ok(false)
+    }
 }
 
 /// Opens the link at `address`; `settings` are those of a serial line. Blocks at most until `deadline`.
@@ -92,8 +112,12 @@ pub fn open(address: &Address, settings: serial::SerialSettings, deadline: Insta
         Address::Serial { path } => {
             Box::new(serial::SerialLink::open(&path.to_string_lossy(), settings, deadline)?)
         }
-        Address::UsbTmc { .. } | Address::Usb { .. } => {
-            let message = format!("this build cannot open {address}");
+        Address::Vxi11 { host } => Box::new(vxi11::Vxi11Link::open(host, deadline)?),
+        #[cfg(target_os = "linux")]
+        Address::UsbTmc { path } => Box::new(usbtmc::UsbTmcLink::open(&path.to_string_lossy())?),
+        // Which interface of a USB device speaks, and how, is known of the meter: `Way::open_usb`.
+        other => {
+            let message = format!("this build cannot open {other}; USB devices need the feature usb");
             return Err(Error::new(ErrorKind::Unsupported, message));
         }
     })
@@ -137,6 +161,10 @@ macro_rules! forward_link {
 
             fn reopen(&mut self, deadline: Instant) -> Result<()> {
                 (**self).reopen(deadline)
+            }
+
+            fn set_rate(&mut self, baud: u32) -> Result<bool> {
+                (**self).set_rate(baud)
             }
         })*
     };

@@ -288,6 +288,18 @@ impl Link for SerialLink {
         self.path = path;
         Ok(())
     }
+
+    fn set_rate(&mut self, baud: u32) -> Result<bool> {
+        let changed = self.port()?.set_baud_rate(baud);
+        changed.map(|()| true).map_err(|error| match error.kind() {
+            serialport::ErrorKind::InvalidInput => {
+                Error::new(ErrorKind::InvalidConfig, "the serial device cannot have this rate")
+                    .with_context("baud", baud.to_string())
+                    .with_source(error)
+            }
+            _ => self.failed("cannot set the rate", error.into()),
+        })
+    }
 }
 
 /// Waiting times are kept in the port itself: setting one costs no call to the operating system.
