@@ -1,0 +1,452 @@
+//! One recording from its start to its end: who is started when, and what happens when something fails.
+
+use std::collections::BTreeMap;
+use std::process::ExitStatus;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use power_core::{Clock, HostTime, PowerSource, SystemClock};
+
+use super::child::{self, Running};
+use super::cost::Counters;
+use super::drain::{Drain, Drained, Order};
+use super::fleet::Fleet;
+use super::live::Live;
+use super::marks::{self, Listener};
+use super::open::{self, Opened};
+use super::settings::{Ended, Settings};
+use super::signals::Watch;
+use super::{host, os, report};
+use crate::rig::Policy;
+use crate::run::{Interruption, MarkEvent, NewRun, Origin, RunWriter, TimeBase};
+use crate::{Error, Result};
+
+/// How long the first read of all sources is waited for before the command starts without it.
+const FIRST_READS: Duration = Duration::from_secs(15);
+
+/// How long a required source may be away before the recording ends.
+const REQUIRED_BACK: Duration = Duration::from_secs(10);
+
+/// How long the command's stdout may go on after the command has ended.
+const STDOUT_END: Duration = Duration::from_secs(1);
+
+/// How long a command that was asked to end may take.
+const COMMAND_END: Duration = Duration::from_secs(10);
+
+/// Interruptions that are kept one by one.
+const INTERRUPTIONS: usize = 1000;
+
+/// The name of the phase in which the command runs.
+pub const COMMAND_PHASE: &str = "command";
+
+/// What happens while a recording goes on.
+#[derive(Debug)]
+pub(super) enum Event {
+    /// A lane has read each of its sources once.
+    LaneReady,
+    /// A source is gone.
+    Lost { number: u16, source: Box<dyn PowerSource>, error: power_core::Error, at: HostTime },
+    /// A source that was gone, or never there, has opened.
+    Opened { number: u16, opened: Opened },
+    /// Nothing more can be written.
+    CannotWrite(Error),
+    /// The command has ended.
+    CommandEnded(std::io::Result<ExitStatus>),
+    /// The command's stdout has ended.
+    StdoutEnded,
+    /// This process got a signal.
+    Signal(i32),
+}
+
+/// Records until the command has ended, the time is over, or a signal comes. What is seen of it meanwhile is in
+/// `live`.
+///
+/// # Errors
+///
+/// - if a required source, or every source, cannot be opened; nothing is recorded then.
+/// - if the folder of the run cannot be written, or the command cannot be started.
+pub fn record(mut settings: Settings, live: &Live) -> Result<Ended> {
+    let (events_to, events) = channel();
+    let signals = Watch::start(events_to.clone())?;
+    if settings.realtime {
+        os::request_realtime(&mut *settings.tell);
+    }
+    let opened = open::open_all(&settings.rig.sources)?;
+    let (orders_to, orders) = channel();
+    let mut session = Session::new(settings, (events, events_to), orders_to, live.clone());
+    let drain = session.begin(opened, orders)?;
+    let writing = thread::Builder::new()
+        .name("writer".to_owned())
+        .spawn(move || drain.run())
+        .map_err(|error| Error::new("no thread can be made to write").because(error))?;
+    session.fleet.start_all()?;
+    session.wait_for_first_reads();
+    let outcome = session.go_on();
+    session.stop_reading();
+    session.wait_for_stdout();
+    let ended = session.end(writing);
+    drop(signals);
+    let ended = ended?;
+    outcome.map(|()| ended)
+}
+
+/// A recording that goes on.
+struct Session {
+    settings: Settings,
+    events: Receiver<Event>,
+    events_to: Sender<Event>,
+    orders: Sender<Order>,
+    live: Live,
+    fleet: Fleet,
+    counters: Vec<Arc<Counters>>,
+    listener: Option<Listener>,
+    running: Option<Running>,
+    stdout_open: bool,
+    exit_code: Option<i32>,
+    interruptions: Vec<Interruption>,
+    /// By number: until when a required source may stay away.
+    deadlines: BTreeMap<u16, Instant>,
+    failure: Option<Error>,
+    ended: Option<String>,
+    began: Instant,
+}
+
+impl Session {
+    fn new(
+        settings: Settings,
+        (events, events_to): (Receiver<Event>, Sender<Event>),
+        orders: Sender<Order>,
+        live: Live,
+    ) -> Self {
+        let fleet = Fleet::new(orders.clone(), events_to.clone(), settings.realtime, settings.jitter);
+        Self {
+            counters: settings.rig.sources.iter().map(|_| Arc::default()).collect(),
+            settings,
+            events,
+            events_to,
+            orders,
+            live,
+            fleet,
+            listener: None,
+            running: None,
+            stdout_open: false,
+            exit_code: None,
+            interruptions: Vec::new(),
+            deadlines: BTreeMap::new(),
+            failure: None,
+            ended: None,
+            began: Instant::now(),
+        }
+    }
+
+    /// Makes the run and gives every opened source to its lane.
+    fn begin(&mut self, opened: Vec<power_core::Result<Opened>>, orders: Receiver<Order>) -> Result<Drain> {
+        let mut writer = match &self.settings.dir {
+            Some(dir) => {
+                let command = self.settings.command.iter().map(|word| word.to_string_lossy().into_owned());
+                let origin = Origin::Recorded { command: command.collect(), exit_code: None };
+                let mut new = NewRun::new(TimeBase::HostMonotonic, origin);
+                new.host = host::facts();
+                new.notes.clone_from(&self.settings.notes);
+                Some(RunWriter::create(dir, new)?)
+            }
+            None => None,
+        };
+        let specs = self.settings.rig.sources.clone();
+        for (spec, counters) in specs.iter().zip(&self.counters) {
+            self.live.add(&spec.name, Arc::clone(counters));
+        }
+        let mut sources = Vec::new();
+        for ((number, spec), result) in (0_u16..).zip(&specs).zip(opened) {
+            sources.push(None);
+            let opened = match result {
+                Ok(opened) => opened,
+                Err(error) => {
+                    self.absent(number, &error);
+                    continue;
+                }
+            };
+            let descriptor = opened.source.descriptor();
+            self.live.describe(number, descriptor);
+            if let Some(writer) = &mut writer {
+                let source = writer.add_source(&spec.name, descriptor.clone())?;
+                writer.set_asked_period(source, u64::try_from(opened.period.as_nanos()).unwrap_or(u64::MAX));
+                sources[usize::from(number)] = Some(source);
+            }
+            self.fleet.add(number, opened, Arc::clone(&self.counters[usize::from(number)]));
+        }
+        if let (Some(writer), Some(reference)) = (&mut writer, &self.settings.rig.reference) {
+            writer.set_reference(reference)?;
+        }
+        if let (Some(dir), Some(writer)) = (&self.settings.dir, &mut writer) {
+            writer.set_interruptions(self.interruptions.clone());
+            writer.sync()?;
+            self.listener = Some(Listener::start(dir, self.orders.clone())?);
+        }
+        Ok(Drain {
+            writer,
+            sources,
+            anchors: std::mem::replace(&mut self.settings.anchors, Box::new(|| SystemClock.anchor())),
+            live: self.live.clone(),
+            orders,
+            events: self.events_to.clone(),
+        })
+    }
+
+    fn tell(&mut self, what: &str) {
+        (self.settings.tell)(what);
+    }
+
+    fn name(&self, number: u16) -> String {
+        self.settings.rig.sources.get(usize::from(number)).map_or_else(String::new, |spec| spec.name.clone())
+    }
+
+    /// A source that did not open at the start.
+    fn absent(&mut self, number: u16, error: &power_core::Error) {
+        let name = self.name(number);
+        self.tell(&format!("{name} cannot be opened and is tried again: {error:#}"));
+        self.interrupt(name, None, format!("{error:#}"));
+        self.try_again(number, None);
+    }
+
+    fn interrupt(&mut self, source: String, from: Option<HostTime>, why: String) {
+        if self.interruptions.len() < INTERRUPTIONS {
+            let from_ns = from.map(HostTime::nanos);
+            self.interruptions.push(Interruption { source, from_ns, to_ns: None, why });
+        }
+    }
+
+    fn try_again(&self, number: u16, dead: Option<Box<dyn PowerSource>>) {
+        let Some(spec) = self.settings.rig.sources.get(usize::from(number)) else { return };
+        open::keep_trying(number, spec.clone(), dead, self.fleet.stopped(), self.events_to.clone());
+    }
+
+    /// Waits until every source has been read once, so that there is a reading before the command.
+    fn wait_for_first_reads(&mut self) {
+        let until = Instant::now() + FIRST_READS;
+        let mut ready = 0;
+        while ready < self.fleet.len() && self.ended.is_none() {
+            match self.events.recv_timeout(until.saturating_duration_since(Instant::now())) {
+                Ok(Event::LaneReady) => ready += 1,
+                Ok(event) => self.take(event),
+                Err(_) => {
+                    self.tell("not every source has answered its first read yet");
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Starts the command, and takes what happens until the recording is to end.
+    fn go_on(&mut self) -> Result<()> {
+        self.began = Instant::now();
+        let until = self.settings.duration.map(|duration| self.began + duration);
+        if !self.settings.command.is_empty() && self.ended.is_none() {
+            self.start_command()?;
+        }
+        while self.ended.is_none() {
+            // Often enough that what sets `stop` is obeyed at once for a person.
+            const LOOK: Duration = Duration::from_millis(50);
+            let now = Instant::now();
+            if until.is_some_and(|until| now >= until) {
+                self.ended = Some("the time was over".to_owned());
+                break;
+            }
+            if self.settings.stop.load(Ordering::Relaxed) {
+                self.ended = Some("it was stopped".to_owned());
+                break;
+            }
+            if let Some((&number, _)) = self.deadlines.iter().find(|(_, deadline)| now >= **deadline) {
+                self.give_up(number);
+                break;
+            }
+            let wait = until.map_or(LOOK, |until| LOOK.min(until.saturating_duration_since(now)));
+            match self.events.recv_timeout(wait) {
+                Ok(event) => self.take(event),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+        }
+        if self.running.is_some() {
+            self.end_command();
+        }
+        Ok(())
+    }
+
+    fn start_command(&mut self) -> Result<()> {
+        let mut environment = self.settings.environment.clone();
+        if let Some(listener) = &self.listener {
+            environment.push((marks::VARIABLE, listener.path.clone().into_os_string()));
+        }
+        self.mark(MarkEvent::Begin);
+        let to = (&self.events_to, &self.orders);
+        let running = child::start(&self.settings.command, &environment, self.settings.stdout_marks, to);
+        match running {
+            Ok(running) => {
+                self.running = Some(running);
+                self.stdout_open = self.settings.stdout_marks;
+                Ok(())
+            }
+            Err(error) => {
+                self.ended = Some("the command could not be started".to_owned());
+                Err(error)
+            }
+        }
+    }
+
+    fn mark(&self, event: MarkEvent) {
+        let _ = self.orders.send(Order::Mark(marks::arrive((event, COMMAND_PHASE.to_owned()))));
+    }
+
+    /// Asks a command that still runs to end, and waits a while for it.
+    fn end_command(&mut self) {
+        if let Some(running) = &self.running {
+            running.ask_to_end();
+        }
+        let until = Instant::now() + COMMAND_END;
+        while self.running.is_some() {
+            let Ok(event) = self.events.recv_timeout(until.saturating_duration_since(Instant::now())) else {
+                self.tell("the command does not end; it is left alone");
+                return;
+            };
+            self.take(event);
+        }
+    }
+
+    /// A required source that stayed away.
+    fn give_up(&mut self, number: u16) {
+        let name = self.name(number);
+        let why = self.interruptions.iter().rev().find(|interruption| interruption.source == name);
+        let why = why.map_or_else(String::new, |interruption| format!(" ({})", interruption.why));
+        let what = format!("the required source {name} was lost and did not come back{why}");
+        self.ended = Some(what.clone());
+        self.failure =
+            Some(Error::new(what).mend("see `wattproof doctor`, or make it optional in the rig file"));
+    }
+
+    /// Takes what happened.
+    fn take(&mut self, event: Event) {
+        match event {
+            Event::LaneReady => {}
+            Event::Lost { number, source, error, at } => self.lost(number, source, &error, at),
+            Event::Opened { number, opened } => self.opened(number, opened),
+            Event::CannotWrite(error) => self.cannot_write(error),
+            Event::CommandEnded(status) => {
+                self.mark(MarkEvent::End);
+                self.running = None;
+                self.exit_code = status.ok().map(child::code_of);
+                self.ended.get_or_insert_with(|| "the command ended".to_owned());
+                // As soon after the command as can be.
+                self.fleet.stop();
+            }
+            Event::StdoutEnded => self.stdout_open = false,
+            Event::Signal(signal) => match &self.running {
+                Some(running) => running.signal(signal),
+                None => self.ended = Some(format!("signal {signal} came")),
+            },
+        }
+    }
+
+    fn lost(&mut self, number: u16, source: Box<dyn PowerSource>, error: &power_core::Error, at: HostTime) {
+        let name = self.name(number);
+        self.tell(&format!("{name} was lost and is opened again as soon as that works: {error:#}"));
+        self.interrupt(name, Some(at), format!("{error:#}"));
+        self.tell_interruptions();
+        let policy = self.settings.rig.sources.get(usize::from(number)).map(|spec| spec.policy);
+        if policy == Some(Policy::Required) {
+            self.deadlines.entry(number).or_insert_with(|| Instant::now() + REQUIRED_BACK);
+        }
+        self.try_again(number, Some(source));
+    }
+
+    fn opened(&mut self, number: u16, opened: Opened) {
+        let name = self.name(number);
+        let now = SystemClock.now().nanos();
+        let open = self.interruptions.iter_mut().rev().find(|i| i.source == name && i.to_ns.is_none());
+        if let Some(interruption) = open {
+            interruption.to_ns = Some(now);
+        }
+        self.deadlines.remove(&number);
+        self.tell(&format!("{name} is read again"));
+        self.tell_interruptions();
+        if let Some(opened) = self.fleet.give_back(number, opened) {
+            let order = Order::Source {
+                number,
+                id: name.clone(),
+                descriptor: Box::new(opened.source.descriptor().clone()),
+                period: opened.period,
+            };
+            let _ = self.orders.send(order);
+            self.fleet.add(number, opened, Arc::clone(&self.counters[usize::from(number)]));
+            if let Err(error) = self.fleet.start_all() {
+                self.tell(&format!("{name} cannot be read: {}", error.in_full()));
+            }
+        }
+    }
+
+    fn tell_interruptions(&self) {
+        let _ = self.orders.send(Order::Interruptions(self.interruptions.clone()));
+    }
+
+    /// Without a disk there is nothing to be read for; the command goes on, it is not at fault.
+    fn cannot_write(&mut self, error: Error) {
+        if self.failure.is_some() {
+            return;
+        }
+        self.fleet.stop();
+        self.tell(&format!("the recording ends here: {}", error.in_full()));
+        self.failure = Some(error);
+        if self.running.is_none() {
+            self.ended = Some("nothing more could be written".to_owned());
+        }
+    }
+
+    /// Has every source read once more, and waits for that.
+    fn stop_reading(&mut self) {
+        self.fleet.finish();
+    }
+
+    /// Lets the rest of the command's stdout through.
+    fn wait_for_stdout(&mut self) {
+        let until = Instant::now() + STDOUT_END;
+        while self.stdout_open && self.running.is_none() {
+            match self.events.recv_timeout(until.saturating_duration_since(Instant::now())) {
+                Ok(Event::StdoutEnded) | Err(_) => self.stdout_open = false,
+                Ok(_) => {}
+            }
+        }
+    }
+
+    /// Ends the run.
+    fn end(mut self, writing: JoinHandle<Drained>) -> Result<Ended> {
+        let duration = self.began.elapsed();
+        // The listener's last marks come before the end.
+        drop(self.listener.take());
+        let _ = self.orders.send(Order::Finish);
+        let drained = writing.join().map_err(|_| {
+            Error::new("the writing thread failed").mend("complete the run by `wattproof recover`")
+        })?;
+        // An error of the last write is an event that nobody has taken yet.
+        while let Ok(event) = self.events.try_recv() {
+            if let Event::CannotWrite(error) = event {
+                self.failure.get_or_insert(error);
+            }
+        }
+        let ended = self.ended.take().unwrap_or_default();
+        let mut recording = report::recording(&self.settings, &self.counters, &self.fleet, duration, ended);
+        recording.interruptions = self.interruptions;
+        recording.writer = drained.record;
+        recording.writer.stream_bytes = drained.writer.as_ref().map_or(0, RunWriter::stream_bytes);
+        let run = drained.writer.and_then(|mut writer| {
+            if let Some(code) = self.exit_code {
+                writer.set_exit_code(code);
+            }
+            writer.set_recording(recording.clone());
+            writer.finish().map_err(|error| self.failure.get_or_insert(error)).ok()
+        });
+        Ok(Ended { run, recording, exit_code: self.exit_code, failure: self.failure })
+    }
+}
