@@ -18,6 +18,8 @@ mod record;
 mod recover;
 mod report;
 mod verify;
+#[cfg(unix)]
+mod watch;
 
 use std::process::ExitCode;
 
@@ -59,6 +61,8 @@ enum Command {
     #[cfg(unix)]
     Mark(mark::Arguments),
     Recover(recover::Arguments),
+    #[cfg(unix)]
+    Watch(watch::Arguments),
     Import(import::Arguments),
     Energy(energy::Arguments),
     Compare(compare::Arguments),
@@ -96,6 +100,8 @@ fn run(cli: Cli) -> Result<Outcome> {
         #[cfg(unix)]
         Command::Mark(arguments) => mark::run(&arguments),
         Command::Recover(arguments) => recover::run(&arguments),
+        #[cfg(unix)]
+        Command::Watch(arguments) => watch::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),
         Command::Energy(arguments) => energy::run(&arguments),
         Command::Compare(arguments) => compare::run(&arguments),

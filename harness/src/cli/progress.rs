@@ -53,7 +53,7 @@ impl Progress {
     }
 
     /// Writes messages to stderr, above the line where there is one.
-    pub(super) fn teller(&self) -> Box<dyn FnMut(&str)> {
+    pub(super) fn teller(&self) -> Box<dyn FnMut(&str) + Send> {
         let bar = self.bar.clone();
         Box::new(move |text| {
             let text = format!("wattproof: {text}");

@@ -107,18 +107,18 @@ impl Live {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn add(&self, id: &str, counters: Arc<Counters>) {
+    pub(crate) fn add(&self, id: &str, counters: Arc<Counters>) {
         self.sources().push(LiveSource { id: id.to_owned(), counters, channels: Vec::new() });
     }
 
-    pub(super) fn describe(&self, number: u16, descriptor: &Descriptor) {
+    pub(crate) fn describe(&self, number: u16, descriptor: &Descriptor) {
         if let Some(source) = self.sources().get_mut(usize::from(number)) {
             source.channels = descriptor.channels.iter().cloned().map(LiveChannel::new).collect();
         }
     }
 
     /// Takes in some rows.
-    pub(super) fn see<'a>(&self, rows: impl Iterator<Item = (u16, &'a Row)>) {
+    pub(crate) fn see<'a>(&self, rows: impl Iterator<Item = (u16, &'a Row)>) {
         let mut sources = self.sources();
         for (number, row) in rows {
             let source = sources.get_mut(usize::from(number));

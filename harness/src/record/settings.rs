@@ -38,7 +38,7 @@ pub struct Settings {
     /// Gives the anchors; [`power_core::SystemClock`]'s but for tests.
     pub anchors: Anchors,
     /// Tells a person what happens.
-    pub tell: Box<dyn FnMut(&str)>,
+    pub tell: Box<dyn FnMut(&str) + Send>,
 }
 
 impl std::fmt::Debug for Settings {
