@@ -1,6 +1,5 @@
 //! Recording as a user does it: around a command, for a time, until a signal; marks; what is wrongly asked for.
 
-#![expect(clippy::unwrap_used, reason = "a set-up that fails is a test that fails")]
 #![cfg(all(target_os = "linux", feature = "virtual", feature = "nvml", feature = "smi"))]
 
 mod record_support;

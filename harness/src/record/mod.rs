@@ -9,13 +9,14 @@
 //! 4. [`drain`]: the one writing thread empties all rings into the run, shows the latest to [`live`], and hands
 //!    everything to the disk once a second, with an anchor of the host's clocks.
 //! 5. [`session`] holds it together: it starts the lanes ([`fleet`]) and the [`child`], takes [`marks`],
-//!    [`signals`] and failures, and ends the run.
+//!    [`signals`] and failures; [`ending`] ends the run.
 //!
 //! [`cost`] counts what all this costs, [`report`] puts it into the manifest, [`summary`] says it.
 
 mod child;
 pub mod cost;
 mod drain;
+mod ending;
 mod fleet;
 mod host;
 mod lane;

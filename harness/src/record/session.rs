@@ -5,21 +5,21 @@ use std::process::ExitStatus;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use power_core::{Clock, HostTime, PowerSource, SystemClock};
 
 use super::child::{self, Running};
 use super::cost::Counters;
-use super::drain::{Drain, Drained, Order};
+use super::drain::{Drain, Order};
 use super::fleet::Fleet;
 use super::live::Live;
 use super::marks::{self, Listener};
 use super::open::{self, Opened};
 use super::settings::{Ended, Settings};
 use super::signals::Watch;
-use super::{host, os, report};
+use super::{host, os};
 use crate::rig::Policy;
 use crate::run::{Interruption, MarkEvent, NewRun, Origin, RunWriter, TimeBase};
 use crate::{Error, Result};
@@ -29,12 +29,6 @@ const FIRST_READS: Duration = Duration::from_secs(15);
 
 /// How long a required source may be away before the recording ends.
 const REQUIRED_BACK: Duration = Duration::from_secs(10);
-
-/// How long the command's stdout may go on after the command has ended.
-const STDOUT_END: Duration = Duration::from_secs(1);
-
-/// How long a command that was asked to end may take.
-const COMMAND_END: Duration = Duration::from_secs(10);
 
 /// Interruptions that are kept one by one.
 const INTERRUPTIONS: usize = 1000;
@@ -94,24 +88,24 @@ pub fn record(mut settings: Settings, live: &Live) -> Result<Ended> {
 }
 
 /// A recording that goes on.
-struct Session {
-    settings: Settings,
-    events: Receiver<Event>,
-    events_to: Sender<Event>,
-    orders: Sender<Order>,
-    live: Live,
-    fleet: Fleet,
-    counters: Vec<Arc<Counters>>,
-    listener: Option<Listener>,
-    running: Option<Running>,
-    stdout_open: bool,
-    exit_code: Option<i32>,
-    interruptions: Vec<Interruption>,
+pub(super) struct Session {
+    pub(super) settings: Settings,
+    pub(super) events: Receiver<Event>,
+    pub(super) events_to: Sender<Event>,
+    pub(super) orders: Sender<Order>,
+    pub(super) live: Live,
+    pub(super) fleet: Fleet,
+    pub(super) counters: Vec<Arc<Counters>>,
+    pub(super) listener: Option<Listener>,
+    pub(super) running: Option<Running>,
+    pub(super) stdout_open: bool,
+    pub(super) exit_code: Option<i32>,
+    pub(super) interruptions: Vec<Interruption>,
     /// By number: until when a required source may stay away.
-    deadlines: BTreeMap<u16, Instant>,
-    failure: Option<Error>,
-    ended: Option<String>,
-    began: Instant,
+    pub(super) deadlines: BTreeMap<u16, Instant>,
+    pub(super) failure: Option<Error>,
+    pub(super) ended: Option<String>,
+    pub(super) began: Instant,
 }
 
 impl Session {
@@ -196,11 +190,11 @@ impl Session {
         })
     }
 
-    fn tell(&mut self, what: &str) {
+    pub(super) fn tell(&mut self, what: &str) {
         (self.settings.tell)(what);
     }
 
-    fn name(&self, number: u16) -> String {
+    pub(super) fn name(&self, number: u16) -> String {
         self.settings.rig.sources.get(usize::from(number)).map_or_else(String::new, |spec| spec.name.clone())
     }
 
@@ -301,34 +295,8 @@ impl Session {
         let _ = self.orders.send(Order::Mark(marks::arrive((event, COMMAND_PHASE.to_owned()))));
     }
 
-    /// Asks a command that still runs to end, and waits a while for it.
-    fn end_command(&mut self) {
-        if let Some(running) = &self.running {
-            running.ask_to_end();
-        }
-        let until = Instant::now() + COMMAND_END;
-        while self.running.is_some() {
-            let Ok(event) = self.events.recv_timeout(until.saturating_duration_since(Instant::now())) else {
-                self.tell("the command does not end; it is left alone");
-                return;
-            };
-            self.take(event);
-        }
-    }
-
-    /// A required source that stayed away.
-    fn give_up(&mut self, number: u16) {
-        let name = self.name(number);
-        let why = self.interruptions.iter().rev().find(|interruption| interruption.source == name);
-        let why = why.map_or_else(String::new, |interruption| format!(" ({})", interruption.why));
-        let what = format!("the required source {name} was lost and did not come back{why}");
-        self.ended = Some(what.clone());
-        self.failure =
-            Some(Error::new(what).mend("see `wattproof doctor`, or make it optional in the rig file"));
-    }
-
     /// Takes what happened.
-    fn take(&mut self, event: Event) {
+    pub(super) fn take(&mut self, event: Event) {
         match event {
             Event::LaneReady => {}
             Event::Lost { number, source, error, at } => self.lost(number, source, &error, at),
@@ -389,64 +357,5 @@ impl Session {
 
     fn tell_interruptions(&self) {
         let _ = self.orders.send(Order::Interruptions(self.interruptions.clone()));
-    }
-
-    /// Without a disk there is nothing to be read for; the command goes on, it is not at fault.
-    fn cannot_write(&mut self, error: Error) {
-        if self.failure.is_some() {
-            return;
-        }
-        self.fleet.stop();
-        self.tell(&format!("the recording ends here: {}", error.in_full()));
-        self.failure = Some(error);
-        if self.running.is_none() {
-            self.ended = Some("nothing more could be written".to_owned());
-        }
-    }
-
-    /// Has every source read once more, and waits for that.
-    fn stop_reading(&mut self) {
-        self.fleet.finish();
-    }
-
-    /// Lets the rest of the command's stdout through.
-    fn wait_for_stdout(&mut self) {
-        let until = Instant::now() + STDOUT_END;
-        while self.stdout_open && self.running.is_none() {
-            match self.events.recv_timeout(until.saturating_duration_since(Instant::now())) {
-                Ok(Event::StdoutEnded) | Err(_) => self.stdout_open = false,
-                Ok(_) => {}
-            }
-        }
-    }
-
-    /// Ends the run.
-    fn end(mut self, writing: JoinHandle<Drained>) -> Result<Ended> {
-        let duration = self.began.elapsed();
-        // The listener's last marks come before the end.
-        drop(self.listener.take());
-        let _ = self.orders.send(Order::Finish);
-        let drained = writing.join().map_err(|_| {
-            Error::new("the writing thread failed").mend("complete the run by `wattproof recover`")
-        })?;
-        // An error of the last write is an event that nobody has taken yet.
-        while let Ok(event) = self.events.try_recv() {
-            if let Event::CannotWrite(error) = event {
-                self.failure.get_or_insert(error);
-            }
-        }
-        let ended = self.ended.take().unwrap_or_default();
-        let mut recording = report::recording(&self.settings, &self.counters, &self.fleet, duration, ended);
-        recording.interruptions = self.interruptions;
-        recording.writer = drained.record;
-        recording.writer.stream_bytes = drained.writer.as_ref().map_or(0, RunWriter::stream_bytes);
-        let run = drained.writer.and_then(|mut writer| {
-            if let Some(code) = self.exit_code {
-                writer.set_exit_code(code);
-            }
-            writer.set_recording(recording.clone());
-            writer.finish().map_err(|error| self.failure.get_or_insert(error)).ok()
-        });
-        Ok(Ended { run, recording, exit_code: self.exit_code, failure: self.failure })
     }
 }
