@@ -161,6 +161,7 @@ mod tests {
         let mut ids = Ids::default();
         assert_eq!(ids.id("rapl", "package-0"), "rapl-package-0");
         assert_eq!(ids.id("meter", "tcp://192.0.2.7:502"), "meter0-192.0.2.7_502");
+        let mut ids = Ids::default();
         assert_eq!(ids.id("smi", "GPU-77777777-0000-0000-0000-000000000000"), "smi0");
         let mut taken = BTreeSet::new();
         assert_eq!(free("a", &mut taken), "a");

@@ -159,6 +159,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    const SOURCE: &str = "[[source]]\nname = \"a\"\ndriver = \"nvml\"\ndevice = \"gpu0\"\n";
     const GOOD: &str =
         "reference = \"a/power\"\n[[source]]\nname = \"a\"\ndriver = \"nvml\"\ndevice = \"gpu0\"\n";
 
@@ -196,7 +197,7 @@ mod tests {
             (GOOD.replace("nvml", "nvlm"), "line 4: there is no driver nvlm: did you mean `nvml`?"),
             (GOOD.replace("\"a/power\"", "\"b/power\""), "the reference b/power"),
             (GOOD.replace("\"a/power\"", "\"a\""), "SOURCE/CHANNEL; the sources are a"),
-            (format!("{GOOD}{}", &GOOD[24..]), "line 7: two sources are named a"),
+            (format!("{GOOD}{SOURCE}"), "line 7: two sources are named a"),
             (GOOD.replace("name = \"a\"", "name = \"a/b\""), "line 3: the source id \"a/b\" has a slash"),
             ("reference = \"x/y\"".to_owned(), "has no [[source]]"),
             ("[[source]]\nname = \"a\"\n".to_owned(), "missing field `driver`"),
@@ -208,7 +209,7 @@ mod tests {
 
     #[test]
     fn rates_are_set_by_name_or_for_all_that_have_none() {
-        let mut rig = parse(&format!("{GOOD}rate_hz = 5\n{}", GOOD[24..].replace("\"a\"", "\"b\""))).unwrap();
+        let mut rig = parse(&format!("{GOOD}rate_hz = 5\n{}", SOURCE.replace("\"a\"", "\"b\""))).unwrap();
         rig.set_rates(&["100".to_owned()]).unwrap();
         assert_eq!(rig.sources[0].rate_hz, Some(5.0));
         assert_eq!(rig.sources[1].rate_hz, Some(100.0));
