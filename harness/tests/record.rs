@@ -165,7 +165,7 @@ fn what_is_wrongly_asked_for_names_what_to_do() {
     fails(bench.record(&rig).args(["--for", "1s"]), &["there is something already"]);
     fs::remove_dir_all(bench.run_dir()).unwrap();
     fails(bench.record(&rig).args(["--", "no-such-program-here"]), &["cannot start no-such-program-here"]);
-    fs::remove_dir_all(bench.run_dir()).unwrap();
+    assert!(!bench.run_dir().exists());
     fails(bench.record(&rig).args(["--rate", "gpu1=5"]), &["no source gpu1", "gpu0"]);
     fails(&mut bench.record(&bench.rig(&[("gpu0", "required")], "rate = 5\n")), &["line 8", "`rate_hz`"]);
     fails(&mut bench.record(&bench.rig(&[("gpu9", "required")], "")), &["source gpu9 cannot be opened"]);
@@ -173,7 +173,11 @@ fn what_is_wrongly_asked_for_names_what_to_do() {
     let wrong = bench.rig(&[("gpu0", "required")], "");
     let reference = format!("reference = \"gpu0/powr\"\n{}", fs::read_to_string(&wrong).unwrap());
     fs::write(&wrong, reference).unwrap();
-    fails(bench.record(&wrong).args(["--for", "1s"]), &["gpu0/powr is no channel", "gpu0/power.draw"]);
+    fails(
+        bench.record(&wrong).args(["--for", "1s"]),
+        &["gpu0/powr is no channel", "did you mean `gpu0/power.draw`"],
+    );
+    assert!(!bench.run_dir().exists());
     fails(wattproof().args(["mark", "x"]).env_remove("WATTPROOF_MARKS"), &["WATTPROOF_MARKS"]);
     fails(wattproof().args(["mark", "x", "--run"]).arg(bench.folder.path()), &["no recording listens"]);
 }

@@ -228,7 +228,11 @@ fn a_full_disk_does_not_stop_the_command() {
 #[ignore = "needs root: run by .ci/run"]
 fn a_read_only_disk_is_told_before_anything_starts() {
     let bench = Bench::new();
-    let output = on_small_disk(&bench, "size=16m,ro", "--rig virtual --for 1s", "");
+    let work = format!(
+        "-- sh -c 'while [ $(df --output=avail {} | tail -1) -gt 0 ]; do sleep 0.1; done; sleep 1; echo worked'",
+        bench.folder.path().join("mount").display()
+    );
+    let output = on_small_disk(&bench, "size=1m", "--rig virtual --rate 1000", &work);
     assert_eq!(output.status.code(), Some(2), "{}", said(&output));
     assert!(text(&output.stderr).contains("cannot create"), "{}", said(&output));
 }

@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use power_core::Quantity;
+use power_core::{Delivery, Quantity};
 
 use super::output;
 use crate::record::live::Live;
@@ -42,8 +42,13 @@ impl Progress {
         }
         let (drawn, seen, told) = (bar.clone(), live.clone(), Arc::clone(&stop));
         let thread = thread::spawn(move || {
-            let began = Instant::now();
+            let mut began = Instant::now();
             while !told.load(Ordering::Relaxed) {
+                if !seen.has_begun() {
+                    // Sources are still being opened.
+                    began = Instant::now();
+                    drawn.reset_elapsed();
+                }
                 drawn.set_position(u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX));
                 drawn.set_message(power(&seen));
                 thread::park_timeout(DRAW);
@@ -84,7 +89,11 @@ fn power(live: &Live) -> String {
     let mut text = String::new();
     for source in live.sources().iter() {
         let shown = source.channels.iter().find_map(|channel| {
+            // What streams shows the same power once more.
             let Quantity::Power { .. } = channel.channel.quantity else { return None };
+            if channel.channel.delivery == Delivery::Streamed {
+                return None;
+            }
             match channel.value {
                 Some(RowValue::Number(watts)) => Some(watts),
                 _ => None,

@@ -48,7 +48,7 @@ pub(super) struct Sampling {
     /// File that names the sources, or `virtual` for a node made of software.
     #[arg(long, value_name = "FILE|virtual")]
     pub(super) rig: Option<PathBuf>,
-    /// Reads a second: `1000` for all sources without a rate of their own, `gpu0=100` for one.
+    /// Reads a second: `1000` for all polled sources without a rate of their own, `gpu0=100` for one.
     #[arg(long, value_name = "HZ|SOURCE=HZ")]
     pub(super) rate: Vec<String>,
     /// Delay each read at random by up to this share of its period, so that polling never beats with a sensor.

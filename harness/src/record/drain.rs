@@ -48,6 +48,8 @@ pub(super) struct Drain {
     /// By number: the position of each source in the run.
     pub(super) sources: Vec<Option<SourceIndex>>,
     pub(super) anchors: Anchors,
+    /// The channel that the others are compared with, whose source may open late.
+    pub(super) reference: Option<String>,
     pub(super) live: Live,
     pub(super) orders: Receiver<Order>,
     pub(super) events: Sender<Event>,
@@ -137,6 +139,12 @@ impl Drain {
                     });
                     if let Some(source) = added {
                         remember(&mut left.sources, number, source);
+                    }
+                    if let (Some(writer), Some(reference)) = (&mut self.writer, &self.reference)
+                        && reference.starts_with(&format!("{id}/"))
+                    {
+                        // A channel that it has not got is no reference: `compare` asks for one then.
+                        let _ = writer.set_reference(reference);
                     }
                 }
                 Ok(Order::Mark(mark)) => {

@@ -6,7 +6,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use power_core::{Clock, Delivery, SystemClock};
+use power_core::{Clock, Delivery, HostTime, SystemClock};
 use rtrb::RingBuffer;
 
 use super::cost::Counters;
@@ -38,6 +38,8 @@ pub(super) struct Fleet {
     realtime: bool,
     jitter: f64,
     stop: Arc<AtomicBool>,
+    /// When the first lane began: all ticks are whole periods from it.
+    origin: Option<HostTime>,
     /// Sources whose lane has no thread yet, with its name and readings a second.
     waiting: Vec<(String, Polled, f64)>,
     lanes: Vec<Running>,
@@ -63,6 +65,7 @@ impl Fleet {
             realtime,
             jitter,
             stop: Arc::default(),
+            origin: None,
             waiting: Vec::new(),
             lanes: Vec::new(),
             plan: Vec::new(),
@@ -100,9 +103,11 @@ impl Fleet {
         let seed = 0x9e37_79b9_7f4a_7c15 ^ (u64::from(number) << 17);
         let schedule = Schedule::new(SystemClock.now(), period, self.jitter, seed);
         self.plan.push((number, lane.clone(), period));
-        let Some(polled) = Polled::new(number, source, schedule, counters) else { return };
+        let Some(mut polled) = Polled::new(number, source, schedule, counters) else { return };
         match self.lanes.iter().find(|running| running.name == lane) {
             Some(running) => {
+                let now = SystemClock.now();
+                polled.schedule.begin(self.origin.unwrap_or(now), now);
                 // A lane that has ended takes no more: the recording is ending.
                 let _ = running.inbox.send(Arrival::New(Box::new(polled)));
             }
@@ -128,6 +133,11 @@ impl Fleet {
     /// - if there can be no more threads.
     pub(super) fn start_all(&mut self) -> Result<()> {
         let mut waiting = std::mem::take(&mut self.waiting);
+        let now = SystemClock.now();
+        let origin = *self.origin.get_or_insert(now);
+        for (_, polled, _) in &mut waiting {
+            polled.schedule.begin(origin, now);
+        }
         while let Some((name, ..)) = waiting.first() {
             let name = name.clone();
             let (mine, others): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|(lane, ..)| *lane == name);

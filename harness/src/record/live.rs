@@ -35,8 +35,10 @@ pub struct LiveChannel {
     pub changed_ns: Option<i64>,
     /// Changes so far.
     pub changes: u64,
-    /// When it first changed.
-    pub first_change_ns: Option<i64>,
+    /// Time of the last reading by its own clock: the device's where it gives one, else the host's.
+    at_ns: i64,
+    /// First and last change, by that clock.
+    change_at_ns: Option<(i64, i64)>,
     /// Energy so far, in J: of power by trapezoids through the readings, of a counter by its steps. `None` before
     /// two readings, and for what has no energy.
     pub energy_j: Option<f64>,
@@ -50,14 +52,16 @@ impl LiveChannel {
             read_ns: 0,
             changed_ns: None,
             changes: 0,
-            first_change_ns: None,
+            at_ns: 0,
+            change_at_ns: None,
             energy_j: None,
         }
     }
 
     /// Mean time between changes in seconds, as far as reading can tell; `None` before two of them.
     pub fn period_s(&self) -> Option<f64> {
-        let passed = self.changed_ns?.checked_sub(self.first_change_ns?)?;
+        let (first, last) = self.change_at_ns?;
+        let passed = last.checked_sub(first)?;
         let between = u32::try_from(self.changes.checked_sub(1)?).ok().filter(|changes| *changes > 0)?;
         Some(seconds(passed) / f64::from(between))
     }
@@ -68,18 +72,21 @@ impl LiveChannel {
             value => Some(value),
         };
         let read_ns = row.t_start_ns.midpoint(row.t_end_ns);
+        // What streams comes in bursts: its own times tell when each was.
+        let at_ns = row.t_device_ns.unwrap_or(read_ns);
         if let (Some(before), Some(now)) = (self.value, value) {
-            if let Some(energy) = self.energy(before, now, seconds(read_ns.saturating_sub(self.read_ns))) {
+            if let Some(energy) = self.energy(before, now, seconds(at_ns.saturating_sub(self.at_ns))) {
                 self.energy_j = Some(self.energy_j.unwrap_or(0.0) + energy);
             }
             if before != now {
                 self.changes += 1;
                 self.changed_ns = Some(read_ns);
-                self.first_change_ns.get_or_insert(read_ns);
+                self.change_at_ns.get_or_insert((at_ns, at_ns)).1 = at_ns;
             }
         }
         self.value = value;
         self.read_ns = read_ns;
+        self.at_ns = at_ns;
     }
 
     /// Energy between two readings that are `passed_s` apart.
@@ -105,6 +112,11 @@ impl Live {
     /// Locks the sources for reading; keep it short, the writer waits.
     pub fn sources(&self) -> MutexGuard<'_, Vec<LiveSource>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether any source has been read.
+    pub fn has_begun(&self) -> bool {
+        self.sources().iter().any(|source| source.counters.sample_ratio().is_some())
     }
 
     pub(crate) fn add(&self, id: &str, counters: Arc<Counters>) {

@@ -115,21 +115,18 @@ impl Listener {
     pub(super) fn start(run: &Path, orders: Sender<Order>) -> Result<Self> {
         let run = std::path::absolute(run).map_err(|error| Error::io(run, "find", error))?;
         let within = run.join(SOCKET);
-        let (path, link) = if within.as_os_str().len() <= LONGEST_PATH {
-            (within, None)
+        let short = within.as_os_str().len() <= LONGEST_PATH;
+        let (socket, path, link) = if let Some(Ok(socket)) = short.then(|| UnixDatagram::bind(&within)) {
+            (socket, within, None)
         } else {
+            // Too long a path, or a file system that has no sockets.
             let name = format!("wattproof-{}-{}.sock", std::process::id(), SystemClock.now().nanos());
             let path = env::temp_dir().join(name);
-            std::os::unix::fs::symlink(&path, &within)
-                .map_err(|error| Error::io(&within, "create", error))?;
-            (path, Some(within))
+            let socket = UnixDatagram::bind(&path).map_err(|error| Error::io(&path, "listen at", error))?;
+            let link = std::os::unix::fs::symlink(&path, &within).is_ok().then_some(within);
+            (socket, path, link)
         };
-        let bind = || {
-            let socket = UnixDatagram::bind(&path)?;
-            socket.set_read_timeout(Some(LOOK))?;
-            Ok(socket)
-        };
-        let socket = bind().map_err(|error: io::Error| Error::io(&path, "listen at", error))?;
+        socket.set_read_timeout(Some(LOOK)).map_err(|error| Error::io(&path, "listen at", error))?;
         let stop = Arc::new(AtomicBool::new(false));
         let told = Arc::clone(&stop);
         let thread = thread::Builder::new()

@@ -41,7 +41,8 @@ pub(super) fn open(spec: &SourceSpec) -> power_core::Result<Opened> {
         power_core::Error::new(ErrorKind::InvalidConfig, message)
     })?;
     let mut source = driver.open(&spec.device, &spec.options)?;
-    let period = if let Some(hz) = spec.rate_hz {
+    let rate = spec.rate_hz.or(spec.polled_rate_hz.filter(|_| rate::is_polled(source.descriptor())));
+    let period = if let Some(hz) = rate {
         Duration::from_secs_f64(1.0 / hz)
     } else {
         let cost = cost(&mut *source);

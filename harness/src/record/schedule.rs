@@ -42,6 +42,15 @@ impl Schedule {
         schedule
     }
 
+    /// Moves the first tick to `origin`, or the first after `now` that is whole periods from it: sources that begin
+    /// together are due together, so that one wake-up serves all.
+    pub(super) fn begin(&mut self, origin: HostTime, now: HostTime) {
+        let passed = now.nanos().saturating_sub(origin.nanos()).max(0);
+        let periods = passed / self.period_ns + i64::from(passed % self.period_ns > 0);
+        self.origin_ns = origin.nanos().saturating_add(self.period_ns.saturating_mul(periods));
+        self.tick = 0;
+    }
+
     /// When the next read is due.
     pub(super) fn due(&self) -> HostTime {
         HostTime::from_nanos(self.nominal(self.tick).saturating_add(self.delay_ns))
@@ -96,6 +105,15 @@ mod tests {
         // 1300, 1400 passed; 1500 has just come.
         assert_eq!(schedule.advance(at(1_500)), 2);
         assert_eq!(schedule.due(), at(1_500));
+    }
+
+    #[test]
+    fn who_begins_later_is_due_together_with_the_others() {
+        let mut schedule = Schedule::new(at(7), Duration::from_nanos(100), 0.0, 1);
+        schedule.begin(at(1_000), at(1_000));
+        assert_eq!(schedule.due(), at(1_000));
+        schedule.begin(at(1_000), at(1_201));
+        assert_eq!(schedule.due(), at(1_300));
     }
 
     proptest! {

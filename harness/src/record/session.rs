@@ -20,6 +20,7 @@ use super::open::{self, Opened};
 use super::settings::{Ended, Settings};
 use super::signals::Watch;
 use super::{host, os};
+use crate::import::nearest_hint;
 use crate::rig::Policy;
 use crate::run::{Interruption, MarkEvent, NewRun, Origin, RunWriter, TimeBase};
 use crate::{Error, Result};
@@ -81,8 +82,14 @@ pub fn record(mut settings: Settings, live: &Live) -> Result<Ended> {
     let outcome = session.go_on();
     session.stop_reading();
     session.wait_for_stdout();
+    let dir = session.settings.dir.clone();
     let ended = session.end(writing);
     drop(signals);
+    if let (Err(_), Some(dir)) = (&outcome, &dir) {
+        // There was no command: a run of nothing would only be in the way of the next attempt. What cannot be
+        // removed is a run.
+        let _ = std::fs::remove_dir_all(dir);
+    }
     let ended = ended?;
     outcome.map(|()| ended)
 }
@@ -138,6 +145,7 @@ impl Session {
 
     /// Makes the run and gives every opened source to its lane.
     fn begin(&mut self, opened: Vec<power_core::Result<Opened>>, orders: Receiver<Order>) -> Result<Drain> {
+        self.check_reference(&opened)?;
         let mut writer = match &self.settings.dir {
             Some(dir) => {
                 let command = self.settings.command.iter().map(|word| word.to_string_lossy().into_owned());
@@ -173,7 +181,8 @@ impl Session {
             self.fleet.add(number, opened, Arc::clone(&self.counters[usize::from(number)]));
         }
         if let (Some(writer), Some(reference)) = (&mut writer, &self.settings.rig.reference) {
-            writer.set_reference(reference)?;
+            // Its source may be one that opens later; then there is no such channel yet.
+            let _ = writer.set_reference(reference);
         }
         if let (Some(dir), Some(writer)) = (&self.settings.dir, &mut writer) {
             writer.set_interruptions(self.interruptions.clone());
@@ -184,10 +193,36 @@ impl Session {
             writer,
             sources,
             anchors: std::mem::replace(&mut self.settings.anchors, Box::new(|| SystemClock.anchor())),
+            reference: self.settings.rig.reference.clone(),
             live: self.live.clone(),
             orders,
             events: self.events_to.clone(),
         })
+    }
+
+    /// Fails if the reference is no channel of its source, before anything is written.
+    fn check_reference(&self, opened: &[power_core::Result<Opened>]) -> Result<()> {
+        let Some(reference) = &self.settings.rig.reference else { return Ok(()) };
+        for (spec, result) in self.settings.rig.sources.iter().zip(opened) {
+            let Some(channel) =
+                reference.strip_prefix(spec.name.as_str()).and_then(|rest| rest.strip_prefix('/'))
+            else {
+                continue;
+            };
+            if let Ok(opened) = result
+                && opened.source.descriptor().find(channel).is_none()
+            {
+                let channels = opened.source.descriptor().channels.iter();
+                let known: Vec<_> =
+                    channels.map(|channel| format!("{}/{}", spec.name, channel.name)).collect();
+                return Err(Error::new(format!(
+                    "the reference {reference} is no channel of source {}",
+                    spec.name
+                ))
+                .mend(nearest_hint(reference, &known)));
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn tell(&mut self, what: &str) {

@@ -47,11 +47,12 @@ pub fn cost(recording: &Recording, rest_bytes: Option<u64>) -> String {
     let _ = writeln!(text, ", {missed} reads missed, {dropped} readings dropped");
     let late = |micros: Option<f64>| micros.map_or_else(|| "unknown".to_owned(), |us| format!("{us:.0} µs"));
     for lane in &recording.lanes {
+        // Some drivers name a lane by all that is in it.
+        let name: String = lane.lane.chars().take(24).collect();
         let lateness = &lane.wake_up_lateness;
         let _ = writeln!(
             text,
-            "lane {}: {:.1} % of a core; {} wake-ups late by {} (p50), {} (p99), {} (worst)",
-            lane.lane,
+            "lane {name}: {:.1} % of a core; {} wake-ups late by {} (p50), {} (p99), {} (worst)",
             lane.cpu_share * 100.0,
             lateness.count,
             late(lateness.p50_us),

@@ -111,6 +111,7 @@ impl Rig {
                 driver: entry.driver.into_inner(),
                 device: entry.device,
                 rate_hz: entry.rate_hz.map(toml::Spanned::into_inner),
+                polled_rate_hz: None,
                 policy: entry.policy,
                 options: entry.options.into_iter().collect::<Options>(),
             });
@@ -211,8 +212,8 @@ mod tests {
     fn rates_are_set_by_name_or_for_all_that_have_none() {
         let mut rig = parse(&format!("{GOOD}rate_hz = 5\n{}", SOURCE.replace("\"a\"", "\"b\""))).unwrap();
         rig.set_rates(&["100".to_owned()]).unwrap();
-        assert_eq!(rig.sources[0].rate_hz, Some(5.0));
-        assert_eq!(rig.sources[1].rate_hz, Some(100.0));
+        assert_eq!((rig.sources[0].rate_hz, rig.sources[1].rate_hz), (Some(5.0), None));
+        assert_eq!(rig.sources[1].polled_rate_hz, Some(100.0));
         rig.set_rates(&["a=7".to_owned()]).unwrap();
         assert_eq!(rig.sources[0].rate_hz, Some(7.0));
         assert!(rig.set_rates(&["fast".to_owned()]).unwrap_err().to_string().contains("fast is no rate"));

@@ -32,6 +32,8 @@ pub struct SourceSpec {
     pub device: String,
     /// How often it is read, in Hz; `None` for what suits it.
     pub rate_hz: Option<f64>,
+    /// How often it is read if it has no rate of its own and is polled: what streams sets its own pace.
+    pub polled_rate_hz: Option<f64>,
     /// What happens if it fails.
     pub policy: Policy,
     /// Options for the driver.
@@ -68,13 +70,14 @@ impl Rig {
             driver: listed.driver.to_owned(),
             device: listed.device.clone(),
             rate_hz: None,
+            polled_rate_hz: None,
             policy: Policy::Optional,
             options: Options::new(),
         });
         Self { reference: None, sources: sources.collect() }
     }
 
-    /// Sets rates: `RATE` of all sources that have none of their own in the file, or `SOURCE=RATE`, in Hz.
+    /// Sets rates: `RATE` of all polled sources that have none of their own in the file, or `SOURCE=RATE`, in Hz.
     ///
     /// # Errors
     ///
@@ -92,7 +95,7 @@ impl Rig {
                 match name {
                     Some(name) if source.name == name => source.rate_hz = Some(hz),
                     Some(_) => continue,
-                    None => source.rate_hz = source.rate_hz.or(Some(hz)),
+                    None => source.polled_rate_hz = Some(hz),
                 }
                 known = true;
             }

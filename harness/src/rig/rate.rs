@@ -23,6 +23,12 @@ const LONGEST: Duration = Duration::from_secs(1);
 /// A streamed source is asked for what it has so often: it loses nothing, and the live view stays live.
 const STREAMED: Duration = Duration::from_millis(200);
 
+/// Whether the reader sets the pace: a source that streams, or hands over lines as they come, has one of its own.
+pub fn is_polled(descriptor: &Descriptor) -> bool {
+    let polled = descriptor.channels.iter().any(|channel| channel.delivery == Delivery::Polled);
+    polled && !descriptor.details.contains_key("period_ms")
+}
+
 /// Time between the starts of two reads of a source of which one read takes `cost`.
 ///
 /// A source that hands over lines as they come (detail `period_ms`) is read as often as they come; one that streams

@@ -37,6 +37,7 @@ pub fn sources(node: &VirtualRig, gpus: usize) -> Result<Rig> {
         driver: driver.to_owned(),
         device,
         rate_hz: None,
+        polled_rate_hz: None,
         policy: Policy::Required,
         options: options.clone(),
     };
