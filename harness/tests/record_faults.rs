@@ -179,7 +179,7 @@ fn a_clock_that_is_set_and_a_host_that_sleeps_are_told() {
     assert!(ended.failure.is_none() && ended.run.unwrap().anchors().len() >= 4);
     let findings = verify(&dir).unwrap().findings;
     let says = |words: &str| findings.iter().any(|finding| finding.what.contains(words));
-    assert!(says("the real-time clock was set 1 times, first by -5"), "{findings:?}");
+    assert!(says("the real-time clock was set 1 times, first by -"), "{findings:?}");
     assert!(says("the host slept 1 times, first for"), "{findings:?}");
 }
 
@@ -218,8 +218,11 @@ fn a_full_disk_ends_the_recording_and_keeps_what_fitted() {
 #[ignore = "needs root: run by .ci/run"]
 fn a_full_disk_does_not_stop_the_command() {
     let bench = Bench::new();
-    let output =
-        on_small_disk(&bench, "size=3m", "--rig virtual --rate 1000", "-- sh -c 'sleep 6; echo worked'");
+    let work = format!(
+        "-- sh -c 'while [ $(df --output=avail {} | tail -1) -gt 0 ]; do sleep 0.1; done; sleep 1; echo worked'",
+        bench.folder.path().join("mount").display()
+    );
+    let output = on_small_disk(&bench, "size=1m", "--rig virtual --rate 1000", &work);
     assert_eq!(output.status.code(), Some(2), "{}", said(&output));
     assert!(text(&output.stdout).contains("worked"), "{}", said(&output));
 }
@@ -228,11 +231,7 @@ fn a_full_disk_does_not_stop_the_command() {
 #[ignore = "needs root: run by .ci/run"]
 fn a_read_only_disk_is_told_before_anything_starts() {
     let bench = Bench::new();
-    let work = format!(
-        "-- sh -c 'while [ $(df --output=avail {} | tail -1) -gt 0 ]; do sleep 0.1; done; sleep 1; echo worked'",
-        bench.folder.path().join("mount").display()
-    );
-    let output = on_small_disk(&bench, "size=1m", "--rig virtual --rate 1000", &work);
+    let output = on_small_disk(&bench, "size=16m,ro", "--rig virtual --for 1s", "");
     assert_eq!(output.status.code(), Some(2), "{}", said(&output));
     assert!(text(&output.stderr).contains("cannot create"), "{}", said(&output));
 }
