@@ -4,7 +4,7 @@ use std::path::Path;
 
 use harness::run::{NewRun, Origin, Row, RowValue, Run, RunWriter, TimeBase};
 use power_analysis::{Raw, Readings, ReadingsBuilder};
-use power_core::{Channel, Delivery, Descriptor, Flags, Quantity, Scope};
+use power_core::{Channel, Delivery, Descriptor, Flags, Lane, Quantity, Scope};
 use rand::{RngExt, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use std::time::Duration;
@@ -90,4 +90,57 @@ pub fn write_run(dir: &Path, readings: u32) -> harness::Result<Run> {
         writer.push(meter, row(time, watts))
     })?;
     writer.finish()
+}
+
+/// GPUs of a node.
+pub const GPUS: usize = 4;
+
+/// Channels of one GPU's gauges: power three times, utilisation, clocks, temperature, states.
+pub const CHANNELS: usize = 13;
+
+/// The gauges of one GPU.
+pub fn gauges_descriptor() -> Descriptor {
+    let power = |index| Channel::new(format!("power{index}"), Quantity::power());
+    let other = |index| match index % 3 {
+        0 => Channel::new(format!("clock{index}"), Quantity::Frequency),
+        1 => Channel::new(format!("temperature{index}"), Quantity::Temperature),
+        _ => Channel::new(format!("state{index}"), Quantity::State),
+    };
+    let channels = (0..CHANNELS).map(|index| if index < 3 { power(index) } else { other(index) });
+    Descriptor::new("simulated", "a GPU", channels.collect()).with_lane(Lane::new("gpus"))
+}
+
+/// Readings of all gauges of all GPUs, polled `polls` times a millisecond apart, with the GPU of each: wake-ups are
+/// 20 to 120 us late, a call takes 0.3 to 0.5 us, power is published every 100 ms in milliwatts.
+pub fn gauges(polls: usize) -> Vec<(usize, Row)> {
+    let mut random = Xoshiro256PlusPlus::seed_from_u64(2);
+    let mut rows = Vec::with_capacity(polls * GPUS * CHANNELS);
+    let mut watts = [[0.0_f64; 3]; GPUS];
+    for poll in 0_i64.. {
+        if rows.len() == polls * GPUS * CHANNELS {
+            break;
+        }
+        if poll % 100 == 0 {
+            watts.as_flattened_mut().fill_with(|| f64::from(random.random_range(75_000..700_000)) / 1000.0);
+        }
+        let mut now = poll * STEP_NS + random.random_range(20_000..120_000);
+        for (gpu, watts) in watts.iter().enumerate() {
+            for (channel, index) in (0_u16..).zip(0..CHANNELS) {
+                let t_start_ns = now;
+                now += random.random_range(300..500);
+                let value = match (index, index % 3) {
+                    (0..3, _) => RowValue::Number(watts[index]),
+                    (_, 0) => RowValue::Number(1_980_000_000.0),
+                    (_, 1) => {
+                        RowValue::Number(f64::from(u32::try_from(poll / 5_000 % 40).unwrap_or(0)) + 40.0)
+                    }
+                    _ => RowValue::Count(1),
+                };
+                let (t_end_ns, t_device_ns, flags) = (now, None, Flags::NONE);
+                rows.push((gpu, Row { channel, t_start_ns, t_end_ns, t_device_ns, value, flags }));
+                now += random.random_range(30..60);
+            }
+        }
+    }
+    rows
 }

@@ -12,6 +12,12 @@ fuzz_target!(|data: &str| {
     let Ok(map) = Map::parse(map, Path::new("map.toml")) else { return };
     for table_map in &map.tables {
         let options = TableOptions { utc_offset: Some(jiff::tz::Offset::UTC), ..TableOptions::default() };
-        let _ = read_text(table.as_bytes(), Path::new("table.csv"), table_map, &options, &mut MemorySink::default());
+        let _ = read_text(
+            table.as_bytes(),
+            Path::new("table.csv"),
+            table_map,
+            &options,
+            &mut MemorySink::default(),
+        );
     }
 });

@@ -51,6 +51,20 @@ impl Error {
         &self.what
     }
 
+    /// The error and its causes in one line.
+    pub fn in_full(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(next) = cause {
+            let words = next.to_string();
+            if !text.contains(&words) {
+                text = format!("{text} ({words})");
+            }
+            cause = next.source();
+        }
+        text
+    }
+
     /// Adds what to do about it.
     #[must_use]
     pub fn mend(mut self, mend: impl Into<String>) -> Self {

@@ -4,11 +4,18 @@ pub mod alignment;
 pub mod cli;
 pub mod clock_map;
 pub mod comparison;
+#[cfg(unix)]
+pub mod doctor;
+pub mod drivers;
 pub mod energy;
 mod error;
 pub mod export;
 pub mod import;
+pub mod inventory;
+#[cfg(unix)]
+pub mod record;
 pub mod report;
+pub mod rig;
 pub mod run;
 pub mod traces;
 pub mod words;

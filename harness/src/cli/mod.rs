@@ -1,20 +1,31 @@
 //! The command line: one file a command. Results go to stdout, messages to stderr.
 
 mod compare;
+#[cfg(unix)]
+mod doctor;
 mod duration;
 mod energy;
 mod export;
 mod import;
+mod list;
+#[cfg(unix)]
+mod mark;
 mod output;
+#[cfg(unix)]
+mod progress;
+#[cfg(unix)]
+mod record;
+mod recover;
 mod report;
 mod verify;
+#[cfg(unix)]
+mod watch;
 
-use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::{Error, Result};
+use crate::Result;
 
 /// How a command that worked ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +34,12 @@ enum Outcome {
     Fine,
     /// It was done, and the verdict is a failure: exit code 1.
     Failed,
+    /// It could not be done as a whole, which has been said: exit code 2.
+    #[cfg(unix)]
+    Unable,
+    /// The exit code of a command that ran within.
+    #[cfg(unix)]
+    Code(u8),
 }
 
 /// Reads every power sensor of a computer on one time base, compares each with a reference, says how wrong it is,
@@ -36,6 +53,16 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    #[cfg(unix)]
+    Doctor(doctor::Arguments),
+    List(list::Arguments),
+    #[cfg(unix)]
+    Record(record::Arguments),
+    #[cfg(unix)]
+    Mark(mark::Arguments),
+    Recover(recover::Arguments),
+    #[cfg(unix)]
+    Watch(watch::Arguments),
     Import(import::Arguments),
     Energy(energy::Arguments),
     Compare(compare::Arguments),
@@ -52,8 +79,12 @@ pub fn main() -> ExitCode {
     match run(Cli::parse()) {
         Ok(Outcome::Fine) => ExitCode::SUCCESS,
         Ok(Outcome::Failed) => ExitCode::from(1),
+        #[cfg(unix)]
+        Ok(Outcome::Unable) => ExitCode::from(2),
+        #[cfg(unix)]
+        Ok(Outcome::Code(code)) => ExitCode::from(code),
         Err(error) => {
-            output::message(&format!("wattproof: {}", chain(&error)));
+            output::message(&format!("wattproof: {}", error.in_full()));
             ExitCode::from(2)
         }
     }
@@ -61,6 +92,16 @@ pub fn main() -> ExitCode {
 
 fn run(cli: Cli) -> Result<Outcome> {
     match cli.command {
+        #[cfg(unix)]
+        Command::Doctor(arguments) => doctor::run(&arguments),
+        Command::List(arguments) => list::run(&arguments),
+        #[cfg(unix)]
+        Command::Record(arguments) => record::run(&arguments),
+        #[cfg(unix)]
+        Command::Mark(arguments) => mark::run(&arguments),
+        Command::Recover(arguments) => recover::run(&arguments),
+        #[cfg(unix)]
+        Command::Watch(arguments) => watch::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),
         Command::Energy(arguments) => energy::run(&arguments),
         Command::Compare(arguments) => compare::run(&arguments),
@@ -68,18 +109,4 @@ fn run(cli: Cli) -> Result<Outcome> {
         Command::Export(arguments) => export::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
     }
-}
-
-/// The error and its causes in one line.
-fn chain(error: &Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(next) = cause {
-        let words = next.to_string();
-        if !text.contains(&words) {
-            let _ = write!(text, " ({words})");
-        }
-        cause = next.source();
-    }
-    text
 }

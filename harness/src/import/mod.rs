@@ -27,5 +27,6 @@ pub mod unit;
 pub use anchors::read as read_anchors;
 pub use format::Format;
 pub use maps::{ShippedMap, find_map, maps};
+pub(crate) use nearest::{hint as nearest_hint, nearest as nearest_name};
 pub use request::{ImportRequest, import};
 pub use summary::{SourceSummary, Summary};

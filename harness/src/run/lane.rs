@@ -116,6 +116,11 @@ impl LaneWriter {
         }
     }
 
+    /// Bytes of the lane's file that the system has; 0 where it cannot tell.
+    pub(super) fn bytes(&self) -> u64 {
+        std::fs::metadata(self.path()).map_or(0, |file| file.len())
+    }
+
     /// The file as it stands in a manifest while recording.
     pub(super) fn recording_file(&self) -> ReadingsFile {
         ReadingsFile { lane: self.lane.clone(), path: in_run(&self.path()), rows: None, sha256: None }
@@ -150,7 +155,7 @@ fn in_run(path: &Path) -> String {
 }
 
 /// Turns the stream of a lane into Parquet; gives rows and SHA-256. What an error leaves half-written is removed.
-fn compact(stream: &Path, path: &Path) -> Result<(u64, String)> {
+pub(super) fn compact(stream: &Path, path: &Path) -> Result<(u64, String)> {
     let copy = || {
         let mut reader = LaneReader::open(stream, Columns::ALL)?;
         let mut writer = ParquetWriter::create(path)?;

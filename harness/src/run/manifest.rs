@@ -7,6 +7,7 @@ use std::path::{Component, Path};
 use power_core::{Channel, ChannelId, Descriptor};
 use serde::{Deserialize, Serialize};
 
+use super::Recording;
 use crate::{Error, Result};
 
 /// The version of the run format that this program writes.
@@ -41,6 +42,12 @@ pub struct Manifest {
     /// What a reader has to know: choices made, things left out and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+    /// How the recording went and what it cost, where it was recorded by this program.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recording: Option<Recording>,
+    /// When the run was completed after its recorder had died, RFC 3339, UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovered_at: Option<String>,
 }
 
 /// Whether a run was ended properly.
@@ -220,7 +227,7 @@ impl Manifest {
 }
 
 /// What makes `id` unfit as the id of a source.
-pub(super) fn id_problem(id: &str) -> Option<String> {
+pub(crate) fn id_problem(id: &str) -> Option<String> {
     if id.is_empty() {
         Some("a source has an empty id".to_owned())
     } else if id.contains('/') {

@@ -2,6 +2,7 @@
 
 mod channel;
 mod readings;
+mod recording;
 mod texts;
 
 use std::path::Path;
@@ -101,6 +102,7 @@ pub fn verify(dir: &Path) -> Result<Verification> {
             check.marks(manifest.state, span);
             check.anchors(&manifest);
             check.alignment(&manifest);
+            check.recording(&manifest);
             Some(manifest.state)
         }
         Err(error) => {

@@ -55,7 +55,11 @@ impl Check<'_> {
                 "is not finished: it is being recorded, or its recorder died; {} readings are there, up to the last flush",
                 self.counts.rows
             );
-            self.fault(disk::MANIFEST, what, "wait for the recorder, or use the readings that are there");
+            self.fault(
+                disk::MANIFEST,
+                what,
+                "wait for the recorder, or complete the run by `wattproof recover`",
+            );
         }
         for name in &channels.order {
             if let Some(channel) = channels.checks.remove(name) {

@@ -27,6 +27,8 @@ pub(super) fn manifest_of(new: NewRun) -> Manifest {
         reference: None,
         files: Vec::new(),
         notes: new.notes,
+        recording: None,
+        recovered_at: None,
     }
 }
 
@@ -46,7 +48,7 @@ pub(super) fn check_descriptor(id: &str, descriptor: &Descriptor) -> Result<()> 
 }
 
 /// One sentence for each mark of a phase that has no other to go with.
-pub(super) fn unpaired_notes(marks: &[Mark]) -> BTreeSet<String> {
+pub(in crate::run) fn unpaired_notes(marks: &[Mark]) -> BTreeSet<String> {
     let pairing = Pairing::of(marks);
     let unended = pairing.unended.iter().map(|mark| {
         format!("the phase {} that began at {} ns never ended and is left out", mark.name, mark.t_ns)

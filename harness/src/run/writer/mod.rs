@@ -13,11 +13,14 @@ use power_core::{Anchor, Descriptor};
 
 pub use self::new_run::NewRun;
 
-use self::checks::{append, carry_over, check_descriptor, manifest_of, stranger, unpaired_notes};
+pub(super) use self::checks::unpaired_notes;
+use self::checks::{append, carry_over, check_descriptor, manifest_of, stranger};
 use super::disk::{self, Pending};
 use super::lane::LaneWriter;
 use super::manifest::id_problem;
-use super::{Input, Manifest, Mark, Origin, Row, RowValue, Run, SourceEntry, State, TimeBase};
+use super::{
+    Input, Interruption, Manifest, Mark, Origin, Recording, Row, RowValue, Run, SourceEntry, State, TimeBase,
+};
 use crate::alignment::Alignment;
 use crate::{Error, Result};
 
@@ -86,6 +89,8 @@ impl RunWriter {
         disk::refuse_occupied(dir)?;
         disk::create_folder(&dir.join(disk::READINGS))?;
         let mut writer = Self::begin(dir.to_owned(), Place::Here, manifest_of(new))?;
+        // Held until this program ends, so that nobody completes a run that is being recorded.
+        super::recover::hold(&writer.marks_file, dir)?;
         writer.save_manifest()?;
         Ok(writer)
     }
@@ -347,6 +352,23 @@ impl RunWriter {
             *exit_code = Some(code);
             self.stale = true;
         }
+    }
+
+    /// Says how the recording went; it replaces what was said.
+    pub fn set_recording(&mut self, recording: Recording) {
+        self.manifest.recording = Some(recording);
+        self.stale = true;
+    }
+
+    /// Says when sources failed so far.
+    pub fn set_interruptions(&mut self, interruptions: Vec<Interruption>) {
+        self.manifest.recording.get_or_insert_default().interruptions = interruptions;
+        self.stale = true;
+    }
+
+    /// Bytes of the streams of readings so far.
+    pub fn stream_bytes(&self) -> u64 {
+        self.lanes.iter().map(LaneWriter::bytes).sum()
     }
 
     /// Hands all readings so far to the system: they outlive this program.

@@ -1,0 +1,32 @@
+//! What machine this is, for the manifest.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+/// The machine, as far as the system says; what is not known is left out.
+pub(super) fn facts() -> BTreeMap<String, String> {
+    let mut facts = BTreeMap::new();
+    let mut add = |name: &str, value: Option<String>| {
+        if let Some(value) = value.filter(|value| !value.is_empty()) {
+            facts.insert(name.to_owned(), value);
+        }
+    };
+    let line = |path: &str| fs::read_to_string(path).ok().map(|text| text.trim().to_owned());
+    add("hostname", line("/proc/sys/kernel/hostname"));
+    add("kernel", line("/proc/sys/kernel/osrelease"));
+    add("boot_id", line("/proc/sys/kernel/random/boot_id"));
+    add("os", entry("/etc/os-release", "PRETTY_NAME", '=').map(|name| name.trim_matches('"').to_owned()));
+    add("cpu", entry("/proc/cpuinfo", "model name", ':'));
+    add("memory", entry("/proc/meminfo", "MemTotal", ':'));
+    add("cpus", std::thread::available_parallelism().ok().map(|cpus| cpus.to_string()));
+    facts
+}
+
+/// The value of the first line `key … value` of a file.
+fn entry(path: &str, key: &str, separator: char) -> Option<String> {
+    let text = fs::read_to_string(path).ok()?;
+    text.lines().find_map(|line| {
+        let (name, value) = line.split_once(separator)?;
+        (name.trim() == key).then(|| value.trim().to_owned())
+    })
+}
