@@ -9,6 +9,10 @@ pub fn all() -> Vec<&'static dyn Driver> {
         &driver_nvml::DRIVER,
         #[cfg(feature = "smi")]
         &driver_smi::DRIVER,
+        #[cfg(feature = "rapl")]
+        &driver_rapl::DRIVER,
+        #[cfg(feature = "meter")]
+        &driver_meter::DRIVER,
     ]
 }
 

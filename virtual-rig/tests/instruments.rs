@@ -283,7 +283,7 @@ fn the_sources_name_every_instrument() {
     let description = virtual_rig::Description::paper_node();
     let rig = virtual_rig::VirtualRig::start(description).unwrap();
     let sources: toml::Table = rig.sources().parse().unwrap();
-    assert_eq!(sources["reference"].as_str(), Some("wall"));
+    assert_eq!(sources["reference"].as_str(), Some("wall/power"));
     let sources = sources["source"].as_array().unwrap();
     let of =
         |driver: &str| sources.iter().filter(|s| s["driver"].as_str() == Some(driver)).collect::<Vec<_>>();

@@ -190,11 +190,9 @@ fn real(rig: Rig) -> Chosen {
 #[cfg(feature = "virtual")]
 fn software() -> Result<Chosen> {
     use crate::rig::virtual_node;
-    let description = virtual_rig::Description::default();
-    let gpus = description.gpu_count();
-    let node = virtual_node::start(description)?;
+    let node = virtual_node::start(virtual_rig::Description::paper_node())?;
     let notes = vec!["the sensors are those of the virtual rig, which is made of software".to_owned()];
-    Ok(Chosen { rig: virtual_node::sources(&node, gpus)?, notes, node: Some(node) })
+    Ok(Chosen { rig: virtual_node::sources(&node)?, notes, node: Some(node) })
 }
 
 #[cfg(not(feature = "virtual"))]

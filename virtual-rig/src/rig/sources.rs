@@ -16,27 +16,27 @@ pub(super) fn text(
 ) -> String {
     let mut text = String::new();
     if let Some(reference) = meters.first() {
-        let _ = writeln!(text, "reference = {}\n", quoted(&reference.truth.name));
+        // Every kind of meter here calls its total active power so.
+        let _ = writeln!(text, "reference = {}\n", quoted(&format!("{}/power", reference.truth.name)));
     }
     for gpu in 0..gpus {
         let name = format!("gpu{gpu}");
-        // What is polled; the counter and the ring each cost more, and change less often.
-        source(&mut text, "nvml", &name, &name, Some(("library", nvml)), 100.0);
-        for part in ["counter", "ring"] {
-            let name = (format!("{name}/{part}"), format!("{name}-{part}"));
-            source(&mut text, "nvml", &name.0, &name.1, Some(("library", nvml)), 10.0);
+        // In three parts, since the counter and the ring each cost more, and change less often.
+        for part in ["gauges", "counter", "ring"] {
+            let (device, name) = (format!("{name}/{part}"), format!("{name}-{part}"));
+            source(&mut text, "nvml", &device, &name, Some(("library", nvml)), None);
         }
     }
     if gpus > 0 {
-        source(&mut text, "smi", "all", "smi", Some(("binary", smi)), 10.0);
+        source(&mut text, "smi", "all", "smi", Some(("binary", smi)), None);
     }
     if let Some(root) = powercap_root {
-        source(&mut text, "rapl", "all", "rapl", Some(("powercap_root", root)), 100.0);
+        source(&mut text, "rapl", "all", "rapl", Some(("powercap_root", root)), None);
     }
     for meter in meters {
         // Twice per update, so that none is missed.
         let rate_hz = (2_000.0 / meter.truth.period_ms).clamp(0.1, 100.0);
-        source(&mut text, "meter", &meter.device(), &meter.truth.name, None, rate_hz);
+        source(&mut text, "meter", &meter.device(), &meter.truth.name, None, Some(rate_hz));
     }
     text
 }
@@ -47,14 +47,17 @@ fn source(
     device: &str,
     name: &str,
     option: Option<(&str, &Path)>,
-    rate_hz: f64,
+    rate_hz: Option<f64>,
 ) {
     let _ = writeln!(text, "[[source]]\ndriver = \"{driver}\"\ndevice = {}", quoted(device));
     let _ = writeln!(text, "name = {}", quoted(name));
     if let Some((key, path)) = option {
         let _ = writeln!(text, "options = {{ {key} = {} }}", quoted(&path.display().to_string()));
     }
-    let _ = writeln!(text, "rate_hz = {rate_hz}\n");
+    if let Some(rate_hz) = rate_hz {
+        let _ = writeln!(text, "rate_hz = {rate_hz}");
+    }
+    text.push('\n');
 }
 
 /// A string of TOML.
