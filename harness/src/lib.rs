@@ -21,3 +21,8 @@ pub mod traces;
 pub mod words;
 
 pub use error::{Error, Result};
+
+/// Counts allocations in this crate's own tests: a sampler makes none.
+#[cfg(test)]
+#[global_allocator]
+static ALLOCATOR: power_testkit::alloc::CountingAllocator = power_testkit::alloc::CountingAllocator;

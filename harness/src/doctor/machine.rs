@@ -52,8 +52,8 @@ fn perf_events() -> Option<Finding> {
 
 /// Serial and USB devices that are there and that this user may not open.
 fn device_files() -> Vec<Finding> {
-    const KINDS: [(&str, &str); 4] =
-        [("ttyUSB", "tty"), ("ttyACM", "tty"), ("usbtmc", "usbmisc"), ("hidraw", "hidraw")];
+    // Not hidraw: a keyboard is one, too, and nobody need be able to read that.
+    const KINDS: [(&str, &str); 3] = [("ttyUSB", "tty"), ("ttyACM", "tty"), ("usbtmc", "usbmisc")];
     let Ok(entries) = fs::read_dir("/dev") else { return Vec::new() };
     let mut found = Vec::new();
     for entry in entries.flatten() {
@@ -64,8 +64,7 @@ fn device_files() -> Vec<Finding> {
             .write(true)
             .open(entry.path())
             .is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied);
-        // A keyboard is a hidraw, too: nobody need be able to read that one.
-        if denied && *kind != "hidraw" {
+        if denied {
             found.push(denied_file(&entry.path(), kind, subsystem));
         }
     }

@@ -197,3 +197,90 @@ fn row(channel: u16, reading: &Reading) -> Row {
         flags: reading.flags,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use power_testkit::alloc;
+    use power_testkit::{SensorModel, Signal, SimSource, VirtualClock};
+    use rtrb::{Consumer, RingBuffer};
+
+    /// A source of the channels of these names, all at 75 W, whose reads of these numbers fail.
+    fn source(names: &[&'static str], failures: &[(u64, ErrorKind)]) -> Box<dyn PowerSource> {
+        let mut builder = SimSource::builder("sim", "board 0", VirtualClock::new());
+        for name in names {
+            let model = SensorModel::new(Signal::constant(75.0), Duration::from_millis(100));
+            builder = builder.sensor(model.channel(*name), model);
+        }
+        for (read, kind) in failures {
+            builder = builder.failing_at(*read, *kind);
+        }
+        Box::new(builder.build())
+    }
+
+    fn polled(source: Box<dyn PowerSource>) -> Polled {
+        let schedule = Schedule::new(SystemClock.now(), Duration::from_millis(1), 0.0, 1);
+        Polled::new(3, source, schedule, Arc::default()).unwrap()
+    }
+
+    fn rows(ring: &mut Consumer<Sample>) -> Vec<Row> {
+        std::iter::from_fn(|| ring.pop().ok()).map(|sample| sample.row).collect()
+    }
+
+    #[test]
+    fn a_read_allocates_nothing() {
+        assert!(alloc::is_installed());
+        let mut polled = polled(source(&["a", "b"], &[]));
+        let (mut ring, mut out) = RingBuffer::new(8);
+        let mut readings = Vec::with_capacity(16);
+        let ((), allocations) = alloc::count(|| {
+            for _ in 0..1000 {
+                assert!(matches!(polled.read(&mut readings, &mut ring), Outcome::Read));
+                polled.schedule.advance(SystemClock.now());
+                while out.pop().is_ok() {}
+            }
+        });
+        assert_eq!(allocations, 0);
+        assert_eq!(cost::get(&polled.counters.readings), 2000);
+    }
+
+    #[test]
+    fn what_has_no_room_is_counted_and_the_next_reading_says_so() {
+        let mut polled = polled(source(&["a"], &[]));
+        let (mut ring, mut out) = RingBuffer::new(2);
+        let mut readings = Vec::new();
+        for _ in 0..5 {
+            polled.read(&mut readings, &mut ring);
+        }
+        assert_eq!(cost::get(&polled.counters.dropped), 3);
+        assert_eq!(rows(&mut out).len(), 2);
+        polled.read(&mut readings, &mut ring);
+        polled.read(&mut readings, &mut ring);
+        let flags: Vec<_> = rows(&mut out).iter().map(|row| row.flags).collect();
+        assert_eq!(flags, [Flags::OVERRUN, Flags::NONE]);
+    }
+
+    #[test]
+    fn a_failed_read_leaves_a_row_without_a_value_and_a_lost_source_comes_back_by_name() {
+        let failures = [(1, ErrorKind::Timeout), (2, ErrorKind::Disconnected)];
+        let mut polled = polled(source(&["a", "b"], &failures));
+        let (mut ring, mut out) = RingBuffer::new(64);
+        let mut readings = Vec::new();
+        let mut read = |polled: &mut Polled| polled.read(&mut readings, &mut ring);
+        assert!(matches!(read(&mut polled), Outcome::Read));
+        assert!(matches!(read(&mut polled), Outcome::Failed));
+        assert!(matches!(read(&mut polled), Outcome::Lost { .. }));
+        assert!(matches!(read(&mut polled), Outcome::Away) && !polled.is_there());
+        // It comes back with another channel before those that it had.
+        polled.come_back(source(&["new", "b", "a"], &[]));
+        assert!(matches!(read(&mut polled), Outcome::Read));
+        let found: Vec<_> =
+            rows(&mut out).iter().map(|row| (row.channel, row.value != RowValue::Missing)).collect();
+        assert_eq!(
+            found,
+            [(0, true), (1, true), (0, false), (1, false), (0, false), (1, false), (1, true), (0, true)]
+        );
+        let counters = &polled.counters;
+        assert_eq!((cost::get(&counters.failed), cost::get(&counters.away)), (2, 1));
+    }
+}
