@@ -138,6 +138,25 @@ impl Trace {
         Some(extremes)
     }
 
+    /// Straight pieces in order: start in nanoseconds, power there in watts, slope in watts a second; the last one is
+    /// the power at the end.
+    pub(crate) fn pieces(&self) -> impl Iterator<Item = (i64, f64, f64)> + '_ {
+        let last = self.len() - 1;
+        (0..=last).map(move |index| {
+            let time = self.times_ns[index];
+            if index == last {
+                return (time, self.watts[last], 0.0);
+            }
+            let length = seconds(self.times_ns[index + 1] - time);
+            let (first, next) = (self.watts[index], self.watts[index + 1]);
+            match self.between {
+                Between::Line if length > 0.0 => (time, first, (next - first) / length),
+                Between::MeanSince => (time, next, 0.0),
+                Between::Line | Between::Hold => (time, first, 0.0),
+            }
+        })
+    }
+
     /// The segment [`index`, `index` + 1] that holds `time_ns`, which lies within the span.
     fn segment(&self, time_ns: i64) -> usize {
         self.times_ns.partition_point(|&time| time <= time_ns).saturating_sub(1).min(self.len() - 2)
