@@ -1,6 +1,6 @@
 //! How a source's clock relates to the time base: offset, drift, and how sure that is.
 //!
-//! Two ways. Where every reading lies between two host times, no fit is needed: [`exchange`] intersects what each allows
+//! Two ways. Where every reading lies between two host times, no fit is needed: [`exchange()`] intersects what each allows
 //! and gives bounds that hold for certain. Where a source only logs, [`load_edges`] moves its values along a load that
 //! is known on the time base until they fit.
 

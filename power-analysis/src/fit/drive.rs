@@ -98,6 +98,25 @@ impl Drive {
         Self { origin_ns, slopes: vec![0.0; times.len()], times, watts, joules, commanded }
     }
 
+    /// The part of the drive from `from` to `to` seconds, and the knot before; its seconds count from the same origin.
+    pub(crate) fn cut(&self, from: f64, to: f64) -> Self {
+        let first = self.times.partition_point(|&time| time <= from).saturating_sub(1);
+        let last = self.times.partition_point(|&time| time <= to).clamp(first + 1, self.len());
+        let of = |values: &[f64]| values[first..last].to_vec();
+        let mut slopes = of(&self.slopes);
+        if let Some(slope) = slopes.last_mut() {
+            *slope = 0.0;
+        }
+        Self {
+            origin_ns: self.origin_ns,
+            times: of(&self.times),
+            watts: of(&self.watts),
+            slopes,
+            joules: of(&self.joules),
+            commanded: self.commanded,
+        }
+    }
+
     /// The time base's nanosecond that counts as 0 s.
     pub fn origin_ns(&self) -> i64 {
         self.origin_ns
@@ -122,6 +141,15 @@ impl Drive {
     /// Whether everything from `from` to `to` seconds is known.
     pub(crate) fn covers(&self, from: f64, to: f64) -> bool {
         self.commanded || (from >= self.times[0] && to <= self.times[self.times.len() - 1])
+    }
+
+    /// Median length of a piece in seconds: nothing shorter is known. 0 for a commanded load, whose edges are exact.
+    pub(crate) fn resolution(&self) -> f64 {
+        if self.commanded {
+            return 0.0;
+        }
+        let lengths: Vec<f64> = self.times.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        crate::stats::median(&lengths).unwrap_or(0.0)
     }
 
     /// Number of changes by more than a quarter of the whole range, from one extreme towards the other.
@@ -226,6 +254,8 @@ impl<'a> Lag<'a> {
         let (mut taus, mut states, mut joules) =
             (Vec::with_capacity(knots), Vec::with_capacity(knots), Vec::with_capacity(knots));
         let (mut state, mut energy) = (drive.watts[0], 0.0);
+        // Pieces are mostly of one length: its decay is computed once for each time constant.
+        let mut known = [(f64::NAN, 0.0); 2];
         for index in 0..knots {
             let (level, slope) = (drive.watts[index], drive.slopes[index]);
             let length = drive.times.get(index + 1).map_or(0.0, |next| next - drive.times[index]);
@@ -233,7 +263,11 @@ impl<'a> Lag<'a> {
             taus.push(tau);
             states.push(state);
             joules.push(energy);
-            let next = after(level, slope, state, tau, length);
+            let decay = &mut known[usize::from(tau.to_bits() == fall.to_bits())];
+            if decay.0.to_bits() != length.to_bits() {
+                *decay = (length, decay_of(tau, length));
+            }
+            let next = settle(level, slope, state, tau, length, decay.1);
             energy += length * (level + 0.5 * slope * length) - tau * (next - state);
             state = next;
         }
@@ -250,10 +284,15 @@ impl<'a> Lag<'a> {
 }
 
 fn after(level: f64, slope: f64, state: f64, tau: f64, since: f64) -> f64 {
-    if tau <= 0.0 {
-        return level + slope * since;
-    }
-    level + slope * (since - tau) + (state - level + slope * tau) * (-since / tau).exp()
+    settle(level, slope, state, tau, since, decay_of(tau, since))
+}
+
+fn decay_of(tau: f64, since: f64) -> f64 {
+    if tau > 0.0 { (-since / tau).exp() } else { 0.0 }
+}
+
+fn settle(level: f64, slope: f64, state: f64, tau: f64, since: f64, decay: f64) -> f64 {
+    level + slope * (since - tau) + (state - level + slope * tau) * decay
 }
 
 impl Signal for Lag<'_> {

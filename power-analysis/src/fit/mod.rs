@@ -9,6 +9,7 @@ mod matrix;
 mod problem;
 mod simplex;
 
+pub(crate) use affine::affine;
 pub(crate) use blocks::blocks;
 pub use drive::Drive;
 pub(crate) use drive::{Lag, Signal, fill_boxcar};
