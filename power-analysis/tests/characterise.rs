@@ -286,7 +286,7 @@ fn an_exponential_sensor_is_told_from_an_averaging_one() {
             let case = Case { filter, ..Case::new(20, 10) };
             let found = Case { probe: ms(100), ..case }.run(seed).against_reference();
             assert_eq!((found.class, found.decided), (class, true), "{filter:?} seed {seed}: {found:?}");
-            assert!(found.runner_up.is_none_or(|(_, margin)| margin > 10.0 || margin < 0.0), "{found:?}");
+            assert!(found.runner_up.is_none_or(|(_, margin)| !(0.0..=10.0).contains(&margin)), "{found:?}");
             match (rise, found.rise_ms) {
                 (Some(rise), Some(found)) => assert!((found.value - rise).abs() < 0.05 * rise, "{found:?}"),
                 (None, None) => {}

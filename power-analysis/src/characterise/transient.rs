@@ -65,7 +65,8 @@ pub struct Transient {
     pub runner_up: Option<(TransientClass, f64)>,
     /// Whether the class is decided.
     pub decided: bool,
-    /// Averaging window W in milliseconds; `None` for a counter and for a pure lag.
+    /// Averaging window W in milliseconds; `None` for a counter and for a pure lag. Its upper end allows for the
+    /// reference's own resolution, which hides part of a window.
     pub window_ms: Option<Estimate>,
     /// Delay d in milliseconds from the drive to publication; against a commanded load the command-to-reading lag.
     pub delay_ms: Estimate,
@@ -87,6 +88,8 @@ pub struct Transient {
     pub effective: f64,
     /// Edges of the drive.
     pub edges: usize,
+    /// Time between two points of the drive, in milliseconds; 0 for a commanded load.
+    pub resolution_ms: f64,
     /// Other windows and delays that fit as well: with any of them, the values above are not known.
     pub ambiguous: Vec<Alternative>,
     /// Time from a step of the drive to 10, 50 and 90 % of the response, in milliseconds.
@@ -287,11 +290,12 @@ fn report(
         })
         .collect();
     let n = count(points.len());
+    let resolution_ms = drive.resolution() * 1e3;
     Ok(Transient {
         class: chosen.shape.class(),
         runner_up: chosen.runner_up,
         decided: chosen.decided,
-        window_ms: of(fitted.window_axis()),
+        window_ms: of(fitted.window_axis()).map(|window| hidden(window, resolution_ms)),
         delay_ms: millis(&found_intervals.parameters[0]),
         rise_ms: of(fitted.rise_axis()),
         fall_ms: of(fitted.fall_axis()),
@@ -302,7 +306,17 @@ fn report(
         publications: points.len(),
         effective: found_intervals.sensitivity.effective,
         edges,
+        resolution_ms,
         ambiguous,
         response_ms: fitted.response_ms(&best.at),
     })
+}
+
+/// A window with the upper end that a drive of this resolution leaves open.
+///
+/// Straight lines between points blur an edge over two pieces at most, as two windows of that length in a row would;
+/// the squares of windows in a row add up, so what was found can be short by that.
+fn hidden(window: Estimate, resolution_ms: f64) -> Estimate {
+    let high = (window.high.powi(2) + 2.0 * resolution_ms.powi(2)).sqrt();
+    Estimate::new(window.value, window.low, high, window.confidence)
 }

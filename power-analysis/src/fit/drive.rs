@@ -32,6 +32,15 @@ impl Drive {
         Self::of_pieces(origin_ns, trace.pieces())
     }
 
+    /// The power of a meter that leaves nothing out: each value is the mean since the one before. `None` below two.
+    ///
+    /// A line between such means would blur the load by a window; this keeps the energy of every one.
+    pub fn of_means(ends_ns: &[i64], watts: &[f64]) -> Option<Self> {
+        let last = ends_ns.len().checked_sub(1).filter(|&last| last > 0 && ends_ns.len() == watts.len())?;
+        let pieces = (0..=last).map(|index| (ends_ns[index], watts[(index + 1).min(last)], 0.0));
+        Some(Self::of_pieces(ends_ns[0], pieces))
+    }
+
     /// `before_w` until the first step, then each power in watts from its time on; `None` without a step.
     ///
     /// Steps are taken in order of time. A commanded load is 0 and 1 in place of watts.
