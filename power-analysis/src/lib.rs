@@ -8,6 +8,7 @@ mod energy;
 pub mod faults;
 mod filter;
 mod fit;
+mod misalignment;
 mod pairs;
 mod phases;
 mod publications;

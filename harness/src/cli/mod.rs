@@ -1,5 +1,6 @@
 //! The command line: one file a command. Results go to stdout, messages to stderr.
 
+mod characterise;
 mod compare;
 mod duration;
 mod energy;
@@ -7,6 +8,7 @@ mod export;
 mod import;
 mod output;
 mod report;
+mod sync;
 mod verify;
 
 use std::fmt::Write as _;
@@ -41,6 +43,8 @@ enum Command {
     Compare(compare::Arguments),
     Report(report::Arguments),
     Export(export::Arguments),
+    Sync(sync::Arguments),
+    Characterise(characterise::Arguments),
     Verify(verify::Arguments),
 }
 
@@ -66,6 +70,8 @@ fn run(cli: Cli) -> Result<Outcome> {
         Command::Compare(arguments) => compare::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
         Command::Export(arguments) => export::run(&arguments),
+        Command::Sync(arguments) => sync::run(&arguments),
+        Command::Characterise(arguments) => characterise::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
     }
 }

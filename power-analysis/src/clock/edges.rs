@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::shape::{self, PLAUSIBLE_PPM, Part};
 use super::{ClockFit, ClockMethod, ClockRefusal};
-use crate::fit::{Drive, Intervals, Lag, Minimum, Problem, Signal, blocks, fill_boxcar, intervals};
+use crate::fit::{
+    Drive, Intervals, KNOWN_NEXT_TO_EDGE_S, Lag, Minimum, Problem, Signal, blocks, fill_boxcar, intervals,
+};
 use crate::stats::{Estimate, count};
 use crate::time::{nanoseconds, seconds};
 
@@ -91,7 +93,7 @@ pub fn load_edges(
     let coarsened = (settings.rise_ns.is_some() && !drive.is_commanded() && drive.len() > 100_000)
         .then(|| drive.coarsened(LAG_PIECE_S));
     let mut model = Model::new(times_ns, watts, coarsened.as_ref().unwrap_or(drive), settings);
-    let start = model.search(&blocks(times_ns.len(), MOST_IN_GRID))?;
+    let start = model.search(&model.within_reach())?;
     let chosen = model.covered(start[0]);
     if chosen.len() < 8 {
         return Err(ClockRefusal::TooFew { points: chosen.len() });
@@ -196,8 +198,25 @@ impl<'a> Model<'a> {
         if rise > 0.0 { fill(&Lag::new(self.drive, rise, rise)) } else { fill(self.drive) }
     }
 
+    /// Points that the load may speak of, wherever within the search the offset lies.
+    fn within_reach(&self) -> Vec<usize> {
+        let all: Vec<usize> = (0..self.times_ns.len()).collect();
+        let reach = seconds(self.settings.search_ns) + KNOWN_NEXT_TO_EDGE_S;
+        let places = self.places(&all);
+        let inside: Vec<usize> = all
+            .into_iter()
+            .zip(places)
+            .filter(|(_, (_, place))| self.drive.is_near(*place, reach))
+            .map(|(index, _)| index)
+            .collect();
+        blocks(inside.len(), MOST_IN_GRID).into_iter().map(|position| inside[position]).collect()
+    }
+
     /// The best offset (and drift, over a long run) of a grid, with all other parameters at their first guess.
     fn search(&self, chosen: &[usize]) -> Result<Vec<f64>, ClockRefusal> {
+        if chosen.len() < 8 {
+            return Err(ClockRefusal::TooFew { points: chosen.len() });
+        }
         let places = self.places(chosen);
         let y = self.values(chosen);
         let fill = |at: &[f64], out: &mut Vec<f64>| {

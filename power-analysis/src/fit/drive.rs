@@ -17,6 +17,9 @@ pub struct Drive {
     commanded: bool,
 }
 
+/// Time before and after an edge of a commanded load in which nothing else may change the power, in seconds.
+pub(crate) const KNOWN_NEXT_TO_EDGE_S: f64 = 2.0;
+
 /// Something with a power and an integral at every time.
 pub(crate) trait Signal {
     /// Power in watts at `t` seconds. `hint` speeds up queries whose times ascend.
@@ -147,9 +150,20 @@ impl Drive {
         self.commanded
     }
 
-    /// Whether everything from `from` to `to` seconds is known.
+    /// Whether the power from `from` to `to` seconds is known.
+    ///
+    /// A commanded load is known next to its edges: between two bursts of pulses the machine does what it likes.
     pub(crate) fn covers(&self, from: f64, to: f64) -> bool {
-        self.commanded || (from >= self.times[0] && to <= self.times[self.times.len() - 1])
+        if self.commanded {
+            return self.is_near(from, KNOWN_NEXT_TO_EDGE_S) && self.is_near(to, KNOWN_NEXT_TO_EDGE_S);
+        }
+        from >= self.times[0] && to <= self.times[self.times.len() - 1]
+    }
+
+    /// Whether a knot lies within `margin` seconds of `t`, or the power was measured.
+    pub(crate) fn is_near(&self, t: f64, margin: f64) -> bool {
+        let next = self.times.partition_point(|&time| time < t - margin);
+        !self.commanded || self.times.get(next).is_some_and(|&time| time <= t + margin)
     }
 
     /// Median length of a piece in seconds: nothing shorter is known. 0 for a commanded load, whose edges are exact.

@@ -12,6 +12,6 @@ mod simplex;
 pub(crate) use affine::affine;
 pub(crate) use blocks::blocks;
 pub use drive::Drive;
-pub(crate) use drive::{Lag, Signal, fill_boxcar};
+pub(crate) use drive::{KNOWN_NEXT_TO_EDGE_S, Lag, Signal, fill_boxcar};
 pub(crate) use interval::{Intervals, Sensitivity, intervals};
 pub(crate) use problem::{Minimum, Problem};
