@@ -66,8 +66,12 @@ fn period(channel: &Channel, period: &UpdatePeriod) -> String {
             } else if missing > 0.01 {
                 let _ = write!(text, "; {:.1} % of its points show no new value", missing * 100.0);
             }
-            if period.stretches > 1 {
-                let _ = write!(text, "; the lattice breaks {} times", period.stretches - 1);
+            match period.stretches {
+                0 | 1 => {}
+                2 => text.push_str("; the lattice breaks once"),
+                more => {
+                    let _ = write!(text, "; the lattice breaks {} times", more - 1);
+                }
             }
             text.push('.');
             text
@@ -222,7 +226,7 @@ fn plateaus(fit: &PlateauFit) -> String {
         let _ = write!(text, "; by medians {:.4} and {:+.2} W", robust.slope, robust.intercept);
     }
     match fit.bend_p {
-        Some(p) if p < 0.05 => {
+        Some(p) if p < 0.01 => {
             let _ = write!(text, "; it is not linear (p = {p:.2e})");
         }
         _ => {}

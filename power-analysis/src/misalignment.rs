@@ -12,7 +12,9 @@ const SHARES: [i64; 6] = [-4, -2, -1, 1, 2, 4];
 /// Says of each phase what the clocks leave open, and refuses those that are not longer than the uncertainty is wide.
 pub(crate) fn mark(rows: &mut [PhaseRow], reference: &Trace, uncertainty_ns: i64) {
     if uncertainty_ns > 0 {
-        rows.iter_mut().for_each(|row| phase(row, reference, uncertainty_ns));
+        for row in rows {
+            phase(row, reference, uncertainty_ns);
+        }
     }
 }
 

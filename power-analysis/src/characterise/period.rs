@@ -15,6 +15,8 @@ const MOST_IN_COMB: usize = 4_000;
 const FEWEST_CHANGES: usize = 20;
 /// Residuals beyond this share of a period: no lattice (0.29 of one that has none).
 const LOOSEST: f64 = 0.22;
+/// The same where the phase is lost in every pause, and only what follows without one is looked at.
+const LOOSEST_IN_PIECES: f64 = 0.27;
 /// Share of readings that show a new value, from which on the period cannot be told from that of the readings.
 const EVERY_READING: f64 = 0.7;
 
@@ -99,9 +101,12 @@ pub fn update_period(readings: &Readings, changes: &[Change], confidence: f64) -
     let gap = lattice::gap(&distances, poll_s);
     let close: Vec<f64> = distances.iter().copied().filter(|distance| *distance <= gap).collect();
     let sample: Vec<f64> = blocks(close.len(), MOST_IN_COMB).into_iter().map(|index| close[index]).collect();
-    let found = lattice::comb(&sample, 2.0 * poll_s)
-        .and_then(|guess| lattice::fit(&moments, guess, gap))
-        .filter(|lattice| lattice.residual < LOOSEST * lattice.period);
+    // Where the phase is lost in every pause, as on a V100, only what follows without one belongs together.
+    let found = lattice::comb(&sample, 1.6 * poll_s).and_then(|guess| {
+        [(gap, LOOSEST), (1.5 * typical, LOOSEST_IN_PIECES)].into_iter().find_map(|(gap, loosest)| {
+            lattice::fit(&moments, guess, gap).filter(|lattice| lattice.residual < loosest * lattice.period)
+        })
+    });
     let Some(lattice) = found else {
         period.verdict = PeriodVerdict::FreeRunning;
         return (period, unsnapped());

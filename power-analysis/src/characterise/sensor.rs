@@ -93,6 +93,12 @@ pub fn characterise(
     });
     let reference = driven.and_then(|driven| driven.reference);
     let naive = Trace::naive(readings);
+    // Twice the time to 90 % of a step, so that a slow sensor's own response is not taken for its gain.
+    let response_s = found.as_ref().map_or(0.0, |found| 2e-3 * found.response_ms[2]);
+    let settle_s = settings.plateaus.settle_s.max(response_s);
+    let longer = settle_s - settings.plateaus.settle_s;
+    let settled =
+        PlateauSettings { settle_s, shortest_s: settings.plateaus.shortest_s + longer, ..settings.plateaus };
     Character {
         readings: readings.len(),
         attention: found.as_ref().and_then(|found| attention(found, &period)),
@@ -102,7 +108,7 @@ pub fn characterise(
         noise_w: noise,
         plateaus: reference
             .zip(naive.as_ref())
-            .and_then(|(reference, sensor)| plateaus(reference, sensor, &settings.plateaus)),
+            .and_then(|(reference, sensor)| plateaus(reference, sensor, &settled)),
         call_cost: call_cost(readings),
         counter: reference
             .map_or_else(Vec::new, |power| counter_ratios(readings, power, confidence, settings.seed)),

@@ -265,7 +265,7 @@ fn report(
         values.iter().fold(f64::NEG_INFINITY, |high, &value| high.max(value))
             - values.iter().fold(f64::INFINITY, |low, &value| low.min(value))
     };
-    let (low, high) = drive.extremes_w();
+    let (low, high) = drive.levels_w();
     if range(&response) < FLATTEST * (high - low) {
         return Err(TransientRefusal::Flat);
     }

@@ -177,7 +177,7 @@ impl Drive {
 
     /// Number of changes by more than a quarter of the whole range, from one extreme towards the other.
     pub(crate) fn edges(&self) -> usize {
-        let (low, high) = self.extremes_w();
+        let (low, high) = self.levels_w();
         let quarter = 0.25 * (high - low);
         let (mut count, mut level) = (0, None::<bool>);
         for &watts in &self.watts {
@@ -206,11 +206,13 @@ impl Drive {
         self.times.is_empty()
     }
 
-    /// Lowest and highest power at the knots.
-    pub fn extremes_w(&self) -> (f64, f64) {
-        self.watts
-            .iter()
-            .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), &watts| (low.min(watts), high.max(watts)))
+    /// Powers below and above which a fiftieth of the knots lies: its levels, without spikes. Of a commanded load, both.
+    pub(crate) fn levels_w(&self) -> (f64, f64) {
+        let mut sorted = self.watts.clone();
+        sorted.sort_unstable_by(f64::total_cmp);
+        let last = sorted.len() - 1;
+        let apart = if self.commanded { 0 } else { last / 50 };
+        (sorted[apart], sorted[last - apart])
     }
 
     /// The piece that holds `t`: searched outwards from the last one, so that ascending queries are cheap.
