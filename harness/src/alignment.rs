@@ -57,6 +57,7 @@ pub enum AlignedTimes {
 }
 
 impl AlignedTimes {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
     fn is_default(&self) -> bool {
         *self == Self::default()
     }

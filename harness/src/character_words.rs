@@ -247,7 +247,8 @@ fn shown(character: &Character) -> Option<String> {
         match quantum.step_w {
             Some(step) => parts.push(format!("it shows whole multiples of {step:.3} W")),
             None => {
-                parts.push(format!("it shows no whole multiples of 1 mW or more ({} values)", quantum.values))
+                parts
+                    .push(format!("it shows no whole multiples of 1 mW or more ({} values)", quantum.values));
             }
         }
         let coarser = quantum.step_w.is_none_or(|step| quantum.effective_w > 3.0 * step);

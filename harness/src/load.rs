@@ -110,18 +110,15 @@ fn of_channels(run: &Run, channels: &[String]) -> Result<Loaded> {
                 .mend("name another channel")
         })?);
     }
-    let (drive, trace) = match (&traces[..], &loaded[..]) {
-        ([_], [(_, one)]) => {
-            let trace = traces.swap_remove(0);
-            (contiguous(&one.readings).unwrap_or_else(|| Drive::of_trace(&trace)), trace)
-        }
-        _ => {
-            let sum = sum(&traces).ok_or_else(|| {
-                Error::new(format!("{} were never recorded together", channels.join(", ")))
-                    .mend("name channels of the same time")
-            })?;
-            (Drive::of_trace(&sum), sum)
-        }
+    let (drive, trace) = if let ([_], [(_, one)]) = (&traces[..], &loaded[..]) {
+        let trace = traces.swap_remove(0);
+        (contiguous(&one.readings).unwrap_or_else(|| Drive::of_trace(&trace)), trace)
+    } else {
+        let sum = sum(&traces).ok_or_else(|| {
+            Error::new(format!("{} were never recorded together", channels.join(", ")))
+                .mend("name channels of the same time")
+        })?;
+        (Drive::of_trace(&sum), sum)
     };
     Ok(Loaded { drive, trace: Some(trace), uncertainty_ns, notes })
 }

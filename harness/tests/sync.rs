@@ -247,7 +247,9 @@ fn without_a_load_exchanges_bound_the_clock_and_a_streamed_one_fails() {
     let origin = Origin::Recorded { command: vec![], exit_code: None };
     let mut writer = RunWriter::create(&dir, NewRun::new(TimeBase::HostMonotonic, origin)).unwrap();
     let meters = two_meters();
-    meters.iter().for_each(|meter| meter.write(&mut writer, &load().0));
+    for meter in &meters {
+        meter.write(&mut writer, &load().0);
+    }
     writer.finish().unwrap();
     let (out, _, code) = wattproof(&["sync", "--json", "-"], &dir);
     assert_eq!(code, Some(1), "{out}");

@@ -154,10 +154,10 @@ fn a_whole_sensor_and_a_whole_counter() {
     let found = characterise(&readings, Some(driven), &CharacterSettings::default());
     let transient = found.transient.expect("a fit");
     assert_eq!(transient.class, TransientClass::SincePrevious);
-    assert!(
-        (transient.gain.value - 1.0).abs() < 0.01 && transient.delay_ms.value.abs() < 1.0,
-        "{transient:?}"
-    );
+    assert!((transient.gain.value - 1.0).abs() < 0.01, "{transient:?}");
+    // Every twentieth reading falls on a step of the counter: where before it the step lies, nobody can tell.
+    let delay = transient.delay_ms;
+    assert!(delay.contains(0.0) && delay.half_width() < 3.0, "{transient:?}");
     assert_eq!((found.attention, found.quantum), (Some(1.0), None));
     assert!((found.update_period.period_ms.expect("a lattice").value - 100.0).abs() < 0.05);
     assert!((found.counter[0].ratio.value - 1.0).abs() < 0.01, "{:?}", found.counter);

@@ -32,8 +32,8 @@ pub(super) struct Arguments {
     #[arg(short, long, value_name = "CHANNEL")]
     channel: Vec<String>,
     /// Save the cards, in DIR or in this user's own folder.
-    #[arg(long, value_name = "DIR", num_args = 0..=1, require_equals = true)]
-    save: Option<Option<PathBuf>>,
+    #[arg(long, value_name = "DIR", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    save: Option<String>,
     /// Start of all random numbers: the same seed gives the same result.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -50,12 +50,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome> {
     let request = Request { reference, channels: arguments.channel.clone(), seed: arguments.seed };
     let found = characterise(&Run::open(&arguments.run)?, &request)?;
     if let Some(dir) = &arguments.save {
-        let dir = match dir.clone().or_else(card::folder) {
-            Some(dir) => dir,
-            None => {
-                return Err(Error::new("there is no home for the cards").mend("name a folder: --save=DIR"));
-            }
-        };
+        // Without a folder, in this user's own.
+        let named = (!dir.is_empty()).then(|| PathBuf::from(dir));
+        let dir = named
+            .or_else(card::folder)
+            .ok_or_else(|| Error::new("there is no home for the cards").mend("name a folder: --save=DIR"))?;
         for card in &found.sensors {
             message(&format!("card: {}", card.save(&dir)?.display()));
         }

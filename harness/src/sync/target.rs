@@ -80,7 +80,9 @@ fn target(run: &Run, channel: ChannelRef) -> Result<Target> {
         own_readings(described, stamped, &mut found).ok_or_else(no_power)?
     } else {
         let mut builder = ReadingsBuilder::new(described.clone()).ok_or_else(no_power)?;
-        rows.iter().for_each(|row| builder.push(row.0, row.1, row.3));
+        for row in &rows {
+            builder.push(row.0, row.1, row.3);
+        }
         builder.finish()
     };
     let changes = changes(&readings);

@@ -86,24 +86,24 @@ fn edges(fit: &ClockFit, load: Option<&Load>) -> Vec<String> {
             others.join(", ")
         ));
     }
-    said.extend(shape(&fit.shape));
+    said.push(shape(&fit.shape));
     said
 }
 
-fn shape(shape: &ClockShape) -> Option<String> {
+fn shape(shape: &ClockShape) -> String {
     match shape {
-        ClockShape::Linear => Some("One line describes the clock over the whole run.".to_owned()),
+        ClockShape::Linear => "One line describes the clock over the whole run.".to_owned(),
         ClockShape::Untested => {
-            Some("The edges lie too close together to tell whether the clock is linear.".to_owned())
+            "The edges lie too close together to tell whether the clock is linear.".to_owned()
         }
-        ClockShape::Stepped { at_ns, by_ms } => Some(format!(
+        ClockShape::Stepped { at_ns, by_ms } => format!(
             "Its clock was set by {:+.1} ms [{:+.1}, {:+.1}] at about {at_ns} ns: no single line describes it. Record \
              again without that.",
             by_ms.value, by_ms.low, by_ms.high
-        )),
-        ClockShape::Curved { worst_ms } => Some(format!(
+        ),
+        ClockShape::Curved { worst_ms } => format!(
             "Its clock is not linear: it leaves a line by up to {worst_ms:.1} ms. Record shorter runs."
-        )),
+        ),
     }
 }
 
@@ -131,7 +131,7 @@ fn exchanges(fit: &ClockFit) -> String {
         0 => String::new(),
         count => format!("; {count} answers contradict the others and were rejected"),
     };
-    let set = shape(&fit.shape).filter(|_| fit.shape != ClockShape::Linear).unwrap_or_default();
+    let set = if fit.shape == ClockShape::Linear { String::new() } else { shape(&fit.shape) };
     let text = format!(
         "By {} exchanges its stamps are at {} ± {} for certain{drift}{rejected}. {set}",
         fit.points,

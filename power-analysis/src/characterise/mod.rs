@@ -13,6 +13,7 @@ mod lattice;
 mod noise;
 mod period;
 mod plateaus;
+mod search;
 mod sensor;
 mod shapes;
 mod transient;

@@ -67,6 +67,9 @@ pub struct Published {
     pub times_ns: Vec<i64>,
     /// Whether the time is that of a lattice.
     pub snapped: bool,
+    /// By how much all times together can be wrong to either side, in nanoseconds: readings that keep step with the
+    /// sensor never tell where between two of them it publishes.
+    pub slack_ns: i64,
 }
 
 /// Estimates the update period from the changes of value, and snaps them to it.
@@ -88,8 +91,11 @@ pub fn update_period(readings: &Readings, changes: &[Change], confidence: f64) -
         steps: [0; 5],
         stretches: 0,
     };
-    let unsnapped =
-        || Published { times_ns: changes.iter().map(|change| change.middle_ns).collect(), snapped: false };
+    let unsnapped = || Published {
+        times_ns: changes.iter().map(|change| change.middle_ns).collect(),
+        snapped: false,
+        slack_ns: 0,
+    };
     if changes.len() < FEWEST_CHANGES {
         return (period, unsnapped());
     }
@@ -137,18 +143,27 @@ fn describe(period: &mut UpdatePeriod, lattice: &Lattice, confidence: f64) {
 
 fn snap(changes: &[Change], origin: i64, lattice: &Lattice) -> Published {
     let mut times_ns: Vec<i64> = changes.iter().map(|change| change.middle_ns).collect();
+    let mut slack_ns = i64::MAX;
     for stretch in &lattice.stretches {
+        // How far the whole stretch could be moved without leaving what any of its readings allows.
+        let (mut earlier, mut later) = (i64::MAX, i64::MAX);
         for (index, &number) in (stretch.first..).zip(&stretch.numbers) {
             let within = changes[index].within;
             let on_lattice = origin.saturating_add(nanoseconds(stretch.at(number)));
+            earlier = earlier.min(on_lattice.saturating_sub(within.begin_ns));
+            later = later.min(within.end_ns.saturating_sub(on_lattice));
             times_ns[index] = on_lattice.clamp(within.begin_ns, within.end_ns.max(within.begin_ns));
         }
+        // Nothing is left where the sensor's own jitter, or readings that drift through its period, fix the phase.
+        let left = if earlier.saturating_add(later) > 0 { earlier.max(later) } else { 0 };
+        slack_ns = slack_ns.min(left);
     }
+    let slack_ns = if slack_ns == i64::MAX { 0 } else { slack_ns.max(0) };
     // Clipping can put two on one moment, never out of order by more than rounding.
     for index in 1..times_ns.len() {
         times_ns[index] = times_ns[index].max(times_ns[index - 1]);
     }
-    Published { times_ns, snapped: true }
+    Published { times_ns, snapped: true, slack_ns }
 }
 
 fn intervals_ms(distances: &[f64]) -> Option<[f64; 4]> {

@@ -76,7 +76,7 @@ pub fn characterise(
     });
     let (found, refused) = match fitted {
         None => (None, None),
-        Some(Ok(found)) => (Some(found), None),
+        Some(Ok(found)) => (Some(found.with_slack(published.slack_ns)), None),
         Some(Err(refused)) => (None, Some(refused)),
     };
     let noise = driven.zip(found.as_ref()).and_then(|(driven, found)| {

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::shapes::{Found, Points, Shape, add_repeats, fit_both, fit_shape};
+use super::search::{Found, add_repeats, fit_both, fit_shape};
+use super::shapes::{Points, Shape};
 use crate::fit::{Drive, blocks, intervals};
 use crate::stats::{Estimate, count};
 
@@ -310,6 +311,17 @@ fn report(
         ambiguous,
         response_ms: fitted.response_ms(&best.at),
     })
+}
+
+impl Transient {
+    /// With the interval of the delay widened by what the times of all publications together leave open.
+    #[must_use]
+    pub fn with_slack(mut self, slack_ns: i64) -> Self {
+        let slack = crate::time::milliseconds(slack_ns);
+        let delay = self.delay_ms;
+        self.delay_ms = Estimate::new(delay.value, delay.low - slack, delay.high + slack, delay.confidence);
+        self
+    }
 }
 
 /// A window with the upper end that a drive of this resolution leaves open.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::shape::{self, PLAUSIBLE_PPM, Part};
+use super::shape::{self, PLAUSIBLE_PPM};
 use super::{ClockFit, ClockMethod, ClockRefusal};
 use crate::fit::{
     Drive, Intervals, KNOWN_NEXT_TO_EDGE_S, Lag, Minimum, Problem, Signal, blocks, fill_boxcar, intervals,
@@ -19,7 +19,7 @@ const LEAST_EXPLAINED: f64 = 0.2;
 /// Minima of the grid that are followed up.
 const FOLLOWED: usize = 5;
 /// Step of derivatives in time, in seconds: below what a fit resolves, above rounding.
-const TIME_STEP: f64 = 1e-6;
+pub(super) const TIME_STEP: f64 = 1e-6;
 /// Pieces of a measured load that is fitted with a lag: its states are computed anew for each time constant.
 const LAG_PIECE_S: f64 = 1e-3;
 
@@ -111,13 +111,13 @@ struct Evidence {
 }
 
 /// The values on their way to a fit: parameters are offset, drift, window and rise, as far as each is free.
-struct Model<'a> {
-    times_ns: &'a [i64],
-    watts: &'a [f64],
-    drive: &'a Drive,
-    settings: &'a EdgeSettings,
-    origin_ns: i64,
-    window_s: f64,
+pub(super) struct Model<'a> {
+    pub(super) times_ns: &'a [i64],
+    pub(super) watts: &'a [f64],
+    pub(super) drive: &'a Drive,
+    pub(super) settings: &'a EdgeSettings,
+    pub(super) origin_ns: i64,
+    pub(super) window_s: f64,
 }
 
 impl<'a> Model<'a> {
@@ -128,13 +128,13 @@ impl<'a> Model<'a> {
     }
 
     /// Seconds since the origin, and the drive's seconds at no offset, for these points.
-    fn places(&self, chosen: &[usize]) -> Vec<(f64, f64)> {
+    pub(super) fn places(&self, chosen: &[usize]) -> Vec<(f64, f64)> {
         let base = self.drive.seconds(self.origin_ns.saturating_add(self.settings.guess_ns));
         let since = |index: usize| seconds(self.times_ns[index].saturating_sub(self.origin_ns));
         chosen.iter().map(|&index| (since(index), base + since(index))).collect()
     }
 
-    fn values(&self, chosen: &[usize]) -> Vec<f64> {
+    pub(super) fn values(&self, chosen: &[usize]) -> Vec<f64> {
         chosen.iter().map(|&index| self.watts[index]).collect()
     }
 
@@ -143,7 +143,7 @@ impl<'a> Model<'a> {
     }
 
     /// Offset in seconds, drift, window in seconds and rise in seconds of a set of free parameters.
-    fn unpack(&self, at: &[f64]) -> [f64; 4] {
+    pub(super) fn unpack(&self, at: &[f64]) -> [f64; 4] {
         let mut free = at.iter().copied();
         let offset = free.next().unwrap_or(0.0);
         let drift = if self.settings.own_clock { free.next().unwrap_or(0.0) } else { 0.0 };
@@ -191,7 +191,7 @@ impl<'a> Model<'a> {
         steps
     }
 
-    fn response(&self, places: &[(f64, f64)], at: &[f64], out: &mut Vec<f64>) {
+    pub(super) fn response(&self, places: &[(f64, f64)], at: &[f64], out: &mut Vec<f64>) {
         let [offset, drift, window, rise] = self.unpack(at);
         let times = places.iter().map(|(since, place)| place + offset + drift * since);
         let mut fill = |signal: &dyn Signal| fill_boxcar(signal, times.clone(), window, 0.0, out);
@@ -355,82 +355,6 @@ impl<'a> Model<'a> {
             }
         }
         found
-    }
-
-    /// Offsets of parts of the run, each fitted alone with drift, window and rise held.
-    fn parts(&self, chosen: &[usize], best: &Minimum) -> Vec<Part> {
-        let places = self.places(chosen);
-        let mut x = Vec::new();
-        self.response(&places, &best.at, &mut x);
-        let (low, high) =
-            x.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), &x| (low.min(x), high.max(x)));
-        let changes: Vec<f64> =
-            x.windows(2).map(|pair| (pair[1] - pair[0]).abs() / (high - low).max(1e-12)).collect();
-        let total: f64 = changes.iter().sum();
-        // Six whole swings fix an offset well enough to judge a line by.
-        let wanted = (total / 6.0).floor().clamp(0.0, 12.0);
-        if wanted < 2.0 {
-            return Vec::new();
-        }
-        let mut parts = Vec::new();
-        let (mut first, mut swung) = (0, 0.0);
-        for (index, change) in changes.iter().enumerate() {
-            swung += change;
-            if swung >= total / wanted || index + 1 == changes.len() {
-                parts.extend(self.part(&chosen[first..=index + 1], best));
-                (first, swung) = (index + 1, 0.0);
-            }
-        }
-        parts
-    }
-
-    fn part(&self, chosen: &[usize], best: &Minimum) -> Option<Part> {
-        if chosen.len() < 8 {
-            return None;
-        }
-        let [offset, drift, window, rise] = self.unpack(&best.at);
-        // A clock that was set bends the common drift beyond what any clock does.
-        let drift = if drift.abs() * 1e6 > PLAUSIBLE_PPM { 0.0 } else { drift };
-        let origin = i64::midpoint(self.times_ns[chosen[0]], self.times_ns[chosen[chosen.len() - 1]]);
-        let places = self.places(chosen);
-        let y = self.values(chosen);
-        let lag = (rise > 0.0).then(|| Lag::new(self.drive, rise, rise));
-        let fill = |at: &[f64], out: &mut Vec<f64>| {
-            let times = places.iter().map(|(since, place)| place + at[0] + drift * since);
-            match &lag {
-                Some(lag) => fill_boxcar(lag, times, window, 0.0, out),
-                None => fill_boxcar(self.drive, times, window, 0.0, out),
-            }
-            true
-        };
-        let reach = seconds(self.settings.search_ns);
-        let problem =
-            Problem::new(&y, (0.0, f64::INFINITY), vec![(offset - 2.0 * reach, offset + 2.0 * reach)], &fill);
-        let step = (0.5 * window).clamp(5e-3, 0.5);
-        let half = (reach / step).ceil().clamp(1.0, 1_000.0);
-        let mut x = Vec::new();
-        let mut start = (f64::INFINITY, offset);
-        let mut shift = -half;
-        while shift <= half {
-            let squares = problem.squares(&[offset + shift * step], &mut x);
-            // Nearest first where the load repeats itself.
-            if squares < 0.999 * start.0
-                || (squares <= start.0 && shift.abs() * step < (start.1 - offset).abs())
-            {
-                start = (squares, offset + shift * step);
-            }
-            shift += 1.0;
-        }
-        let found = problem.polish(&[start.1], &[0.5 * step], 1e-5, 100);
-        let sensitivity = crate::fit::Sensitivity::of(&problem, &found.at, &[TIME_STEP])?;
-        let at = seconds(origin.saturating_sub(self.origin_ns));
-        let mapped = self.times_ns[chosen[0]].saturating_add(self.settings.guess_ns);
-        Some(Part {
-            at,
-            begin_ns: mapped.saturating_add(nanoseconds(found.at[0])),
-            offset: found.at[0] + drift * at,
-            error: sensitivity.errors[0],
-        })
     }
 
     fn result(&self, chosen: &[usize], best: &Minimum, found: &Intervals, evidence: Evidence) -> ClockFit {

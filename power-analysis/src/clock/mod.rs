@@ -7,6 +7,7 @@
 mod edges;
 mod exchange;
 mod hull;
+mod parts;
 mod shape;
 mod stamp;
 
