@@ -17,6 +17,7 @@ mod search;
 mod sensor;
 mod shapes;
 mod transient;
+mod unroll;
 
 pub use cost::{CallCost, call_cost};
 pub use counter::{CounterRatio, counter_ratios};
@@ -26,3 +27,4 @@ pub use period::{PeriodVerdict, Published, UpdatePeriod, update_period};
 pub use plateaus::{Plateau, PlateauFit, PlateauSettings, plateaus};
 pub use sensor::{Character, CharacterSettings, Driven, characterise};
 pub use transient::{Alternative, Transient, TransientClass, TransientRefusal, TransientSettings, transient};
+pub use unroll::{UnrollSettings, Unrolled, unroll};
