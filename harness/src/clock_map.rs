@@ -2,7 +2,7 @@
 
 use power_core::{Anchor, ClockDomain};
 
-use crate::alignment::{AlignedClock, Alignment};
+use crate::alignment::{AlignedClock, AlignedTimes, Alignment};
 use crate::run::{Manifest, TimeBase};
 
 /// How the times of one source become times on the run's time base.
@@ -68,8 +68,11 @@ impl ClockMap {
             (Self::Bracket, _) | (Self::Same | Self::Anchors(_), None) => (start_ns, end_ns),
             (Self::Same, Some(device)) => point(device),
             (Self::Anchors(anchors), Some(device)) => point(by_anchors(anchors, device)),
-            (Self::Aligned(clock), Some(device)) => point(aligned(clock, device)),
-            (Self::Aligned(clock), None) => (aligned(clock, start_ns), aligned(clock, end_ns)),
+            (Self::Aligned(clock), Some(device)) if clock.times != AlignedTimes::Bracket => {
+                point(aligned(clock, device))
+            }
+            (Self::Aligned(clock), None) if clock.times == AlignedTimes::Device => (start_ns, end_ns),
+            (Self::Aligned(clock), _) => (aligned(clock, start_ns), aligned(clock, end_ns)),
         }
     }
 }
@@ -120,9 +123,17 @@ mod tests {
             offset_ns: 10,
             drift_ppm: 1_000.0,
             origin_ns: 1_000_000,
-            uncertainty_ns: None,
-            method: String::new(),
+            ..AlignedClock::default()
         };
         assert_eq!(aligned(&clock, 2_000_000), 2_001_010);
+    }
+
+    #[test]
+    fn an_alignment_maps_the_times_that_it_is_about() {
+        let of = |times| ClockMap::Aligned(AlignedClock { times, offset_ns: -7, ..AlignedClock::default() });
+        assert_eq!(of(AlignedTimes::Device).bracket(10, 20, Some(100)), (93, 93));
+        assert_eq!(of(AlignedTimes::Device).bracket(10, 20, None), (10, 20));
+        assert_eq!(of(AlignedTimes::Bracket).bracket(10, 20, Some(100)), (3, 13));
+        assert_eq!(of(AlignedTimes::DeviceOrBracket).bracket(10, 20, None), (3, 13));
     }
 }

@@ -7,7 +7,7 @@ use power_core::Channel;
 use serde::{Deserialize, Serialize};
 
 use crate::run::{Run, TimeBase};
-use crate::traces::{self, power_channels};
+use crate::traces::{self, Role, power_channels};
 use crate::words;
 use crate::{Error, Result};
 
@@ -90,7 +90,7 @@ pub fn compare(run: &Run, request: &Request) -> Result<RunComparison> {
     let mut notes = run.manifest().notes.clone();
     let reference_key = run.key(run.channel(&request.reference)?);
     let sensors = sensor_names(run, &reference_key, &request.sensors)?;
-    let loaded = traces::load(run, &reference_key)?;
+    let loaded = traces::load_as(run, &reference_key, Role::Power)?;
     notes.extend(loaded.remark);
     let reference = Reference::new(&loaded.readings).ok_or_else(|| {
         Error::new(format!(
@@ -109,6 +109,8 @@ pub fn compare(run: &Run, request: &Request) -> Result<RunComparison> {
             window_ns: request.windows_ns.get(&name).copied(),
             asked_period_ns: asked_period_ns(run, &name)?,
             has_time: run.manifest().time_base != TimeBase::Ordinal,
+            // Two clocks that are each known to an interval differ by both at most.
+            clock_uncertainty_ns: loaded.uncertainty_ns.saturating_add(sensor.uncertainty_ns),
             seed: request.seed,
         };
         let outcome = power_analysis::compare(&sensor.readings, &reference, &settings);

@@ -4,7 +4,7 @@ use power_analysis::{ChannelEnergy, Interval, Publications, Trace, channel_energ
 use serde::{Deserialize, Serialize};
 
 use crate::run::{Run, TimeBase};
-use crate::traces::{self, power_channels};
+use crate::traces::{self, Role, power_channels};
 use crate::{Error, Result};
 
 /// The energies of a run.
@@ -64,12 +64,16 @@ pub fn energy(run: &Run, channels: &[String]) -> Result<RunEnergy> {
     let mut notes = run.manifest().notes.clone();
     let mut found = Vec::new();
     for name in names {
-        let loaded = traces::load(run, &name)?;
+        let loaded = traces::load_as(run, &name, Role::Power)?;
         notes.extend(loaded.remark);
         let readings = &loaded.readings;
         let publications = Publications::find(readings);
         let trace = Trace::naive(readings);
-        let of = |interval| channel_energy(readings, &publications, trace.as_ref()?, interval);
+        let of = |interval| {
+            let trace = trace.as_ref()?;
+            let energy = channel_energy(readings, &publications, trace, interval)?;
+            Some(energy.with_clock(trace, loaded.uncertainty_ns))
+        };
         found.push(ChannelEnergies {
             device: run.source_of(run.channel(&name)?).descriptor.device.clone(),
             name,

@@ -1,6 +1,9 @@
 //! The library behind `wattproof`: runs on disk, importers, comparison, report and command line.
 
 pub mod alignment;
+pub mod card;
+mod character_words;
+pub mod characterise;
 pub mod cli;
 pub mod clock_map;
 pub mod comparison;
@@ -12,11 +15,13 @@ mod error;
 pub mod export;
 pub mod import;
 pub mod inventory;
+pub mod load;
 #[cfg(unix)]
 pub mod record;
 pub mod report;
 pub mod rig;
 pub mod run;
+pub mod sync;
 pub mod traces;
 pub mod words;
 

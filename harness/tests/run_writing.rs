@@ -26,13 +26,7 @@ fn input() -> Input {
 }
 
 fn clock() -> AlignedClock {
-    AlignedClock {
-        offset_ns: 5,
-        drift_ppm: 0.1,
-        origin_ns: 0,
-        uncertainty_ns: None,
-        method: "edges".to_owned(),
-    }
+    AlignedClock { offset_ns: 5, drift_ppm: 0.1, method: "edges".to_owned(), ..AlignedClock::default() }
 }
 
 #[test]

@@ -6,6 +6,7 @@ use crate::agreement::{Agreement, agreement};
 use crate::energy::{self, Energies, EnergyPair, Guard};
 use crate::faults::{self, Fault, FaultKind, Following, Reach, following};
 use crate::filter::{self, Window};
+use crate::misalignment;
 use crate::pairs::Pairs;
 use crate::phases::{self, GAP_PERIODS, Phase, PhaseGroup, PhaseRow, PhaseVerdict, Side};
 use crate::publications::{Period, Publications};
@@ -25,13 +26,22 @@ pub struct Settings {
     pub asked_period_ns: Option<i64>,
     /// Whether the data has a time base; without one there is no energy.
     pub has_time: bool,
+    /// By how much the two clocks can differ, in nanoseconds; 0 where both are the time base.
+    pub clock_uncertainty_ns: i64,
     /// Start of all random numbers: the same seed gives the same result.
     pub seed: u64,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { phases: Vec::new(), window_ns: None, asked_period_ns: None, has_time: true, seed: 1 }
+        Self {
+            phases: Vec::new(),
+            window_ns: None,
+            asked_period_ns: None,
+            has_time: true,
+            clock_uncertainty_ns: 0,
+            seed: 1,
+        }
     }
 }
 
@@ -210,12 +220,14 @@ pub fn compare(
         phases::rows(&settings.phases, &sensor, &reference.side(), settings.asked_period_ns, window_ns);
     comparison.faults = find_faults(&sensor, reference, window_ns, period_ns, &comparison);
     mark_faulty(&mut comparison.phases, &comparison.faults);
+    misalignment::mark(&mut comparison.phases, &reference.trace, settings.clock_uncertainty_ns);
     comparison.groups = phases::groups(&comparison.phases, settings.seed);
     match energies(&sensor, reference, overlap, window_ns, period_ns, settings) {
         Ok(energies) => comparison.energies = Some(energies),
         Err(reason) => comparison.energy_refused = Some(reason),
     }
     comparison.explained = explained(&sensor, reference, window, &comparison);
+    misalignment::widen(&mut comparison, &reference.trace, settings.clock_uncertainty_ns);
     Ok(comparison)
 }
 

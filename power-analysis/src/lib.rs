@@ -1,10 +1,14 @@
 #![doc = include_str!("../README.md")]
 
 mod agreement;
+pub mod characterise;
+pub mod clock;
 mod compare;
 mod energy;
 pub mod faults;
 mod filter;
+mod fit;
+mod misalignment;
 mod pairs;
 mod phases;
 mod publications;
@@ -18,6 +22,7 @@ pub use agreement::{Agreement, Distribution, agreement};
 pub use compare::{Comparison, Explained, Incomparable, Reference, Sampling, Settings, compare};
 pub use energy::{CONFIDENCE, Energies, EnergyPair, Guard, RelativeError, guard_banded, naive};
 pub use filter::{Window, emulated, published};
+pub use fit::Drive;
 pub use pairs::{Matching, Pairs};
 pub use phases::{FEWEST_PUBLICATIONS, GAP_PERIODS, Phase, PhaseGroup, PhaseRow, PhaseVerdict};
 pub use publications::{Period, Publication, Publications};

@@ -102,6 +102,9 @@ pub struct PhaseRow {
     pub reference_j: Option<f64>,
     /// Relative error of the sensor's energy.
     pub error: Option<f64>,
+    /// By how much the clocks' uncertainty can change the error; `None` where both clocks are the time base.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock_error: Option<f64>,
     /// Mean of the readings wholly within it in watts, as the naive tracer takes it; `None` for a counter.
     pub mean_reading_w: Option<f64>,
 }
@@ -196,6 +199,7 @@ fn row(
         sensor_j,
         reference_j,
         error,
+        clock_error: None,
         mean_reading_w,
     }
 }

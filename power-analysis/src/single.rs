@@ -20,6 +20,9 @@ pub struct ChannelEnergy {
     /// Bound on what sampling can have missed, in joules: half an update period of the power's swing at each end,
     /// and the swing of the whole interval over each gap. The sensor's own accuracy is not in it.
     pub sampling_bound_j: f64,
+    /// Bound on what a clock that is known to an interval leaves open, in joules; `None` for times of the time base.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock_bound_j: Option<f64>,
     /// Readings wholly within the interval.
     pub readings: usize,
     /// Readings without a value within the interval.
@@ -28,6 +31,17 @@ pub struct ChannelEnergy {
     pub publications: usize,
     /// Time in gaps of more than three update periods.
     pub gap_s: f64,
+}
+
+impl ChannelEnergy {
+    /// With the bound of a clock whose times can all be wrong by up to `uncertainty_ns`.
+    #[must_use]
+    pub fn with_clock(mut self, trace: &Trace, uncertainty_ns: i64) -> Self {
+        if uncertainty_ns > 0 {
+            self.clock_bound_j = Some(trace.shift_bound_j(self.interval, uncertainty_ns));
+        }
+        self
+    }
 }
 
 /// The energy of `interval` by one channel; `None` where it was not recorded from begin to end, or a counter was set
@@ -57,6 +71,7 @@ pub fn channel_energy(
         energy_j,
         mean_w: energy_j / interval.seconds(),
         sampling_bound_j: ends + (high - low) * seconds(gap_ns),
+        clock_bound_j: None,
         readings: readings.within(interval).len(),
         missing: readings
             .missing_ns()

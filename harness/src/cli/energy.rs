@@ -47,7 +47,8 @@ fn text(result: &RunEnergy) -> String {
     paragraph(
         &mut text,
         0,
-        "± sampling bounds what lies between the readings at both ends and in gaps; the sensor's own error is not in it.",
+        "± sampling bounds what lies between the readings at both ends and in gaps, and what a clock that is known to an \
+         interval leaves open; the sensor's own error is not in it.",
     );
     for note in &result.notes {
         paragraph(&mut text, 0, note);
@@ -66,7 +67,7 @@ fn row(channel: &str, phase: &str, energy: Option<&ChannelEnergy>) -> Vec<String
         phase.to_owned(),
         format!("{:.1}", energy.interval.seconds()),
         words::joules(energy.energy_j),
-        words::joules(energy.sampling_bound_j),
+        words::joules(energy.sampling_bound_j + energy.clock_bound_j.unwrap_or(0.0)),
         format!("{:.1}", energy.mean_w),
         energy.readings.to_string(),
         format!("{:.1}", energy.gap_s),

@@ -1,5 +1,6 @@
 //! The command line: one file a command. Results go to stdout, messages to stderr.
 
+mod characterise;
 mod compare;
 #[cfg(unix)]
 mod doctor;
@@ -17,6 +18,7 @@ mod progress;
 mod record;
 mod recover;
 mod report;
+mod sync;
 mod verify;
 #[cfg(unix)]
 mod watch;
@@ -68,6 +70,8 @@ enum Command {
     Compare(compare::Arguments),
     Report(report::Arguments),
     Export(export::Arguments),
+    Sync(sync::Arguments),
+    Characterise(characterise::Arguments),
     Verify(verify::Arguments),
 }
 
@@ -107,6 +111,8 @@ fn run(cli: Cli) -> Result<Outcome> {
         Command::Compare(arguments) => compare::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
         Command::Export(arguments) => export::run(&arguments),
+        Command::Sync(arguments) => sync::run(&arguments),
+        Command::Characterise(arguments) => characterise::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
     }
 }

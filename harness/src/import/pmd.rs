@@ -139,10 +139,7 @@ pub fn read(
     };
     let method = "start file less 50 ms, the constant its authors use (GPU_Power_Benchmark, figure_plotting.py); \
                   nobody states how sure it is";
-    sink.align(
-        &id,
-        AlignedClock { offset_ns, drift_ppm: 0.0, origin_ns: 0, uncertainty_ns: None, method: method.into() },
-    )?;
+    sink.align(&id, AlignedClock { offset_ns, method: method.into(), ..AlignedClock::default() })?;
     let name = file_name(path);
     sink.note(format!(
         "{name}: a gap of 22 ms or more between two records cannot be seen, its tick counter wraps"

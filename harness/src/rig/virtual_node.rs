@@ -39,9 +39,8 @@ pub fn sources(node: &VirtualRig) -> Result<Rig> {
 /// - if a file cannot be written.
 pub fn write_truth(node: &VirtualRig, run: &Run) -> Result<()> {
     let Some((from, to)) = span(run) else { return Ok(()) };
-    node.write_truth(run.dir(), from, to).map_err(|error| {
-        Error::file(run.dir(), "cannot take the virtual rig's truth").because(error)
-    })
+    node.write_truth(run.dir(), from, to)
+        .map_err(|error| Error::file(run.dir(), "cannot take the virtual rig's truth").because(error))
 }
 
 /// The first and the last anchor of a run, which is when it was recorded.

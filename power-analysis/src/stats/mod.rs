@@ -24,7 +24,7 @@ mod ratio;
 mod regression;
 mod theil_sen;
 
-pub(crate) use numeric::count;
+pub(crate) use numeric::{count, student_two_sided, whole};
 
 pub use autocorrelation::{autocovariance, effective_sample_size};
 pub use bland_altman::{AgreementScale, BlandAltman, bland_altman};

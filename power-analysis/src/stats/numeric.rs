@@ -20,7 +20,7 @@ pub(crate) const fn count(n: usize) -> f64 {
     clippy::cast_sign_loss,
     reason = "the cast saturates, which is what callers want; they clip the result to a length"
 )]
-pub(super) const fn whole(x: f64) -> usize {
+pub(crate) const fn whole(x: f64) -> usize {
     x as usize
 }
 
@@ -65,7 +65,7 @@ pub(super) fn normal_two_sided(confidence: f64) -> f64 {
 /// Half width of the central interval of Student's t; below one degree of freedom, one is used.
 ///
 /// Expansion: Abramowitz and Stegun (1964), *Handbook of Mathematical Functions*, 26.7.5.
-pub(super) fn student_two_sided(confidence: f64, freedom: f64) -> f64 {
+pub(crate) fn student_two_sided(confidence: f64, freedom: f64) -> f64 {
     if freedom >= EXPAND_FROM {
         let z = normal_two_sided(confidence);
         let square = z * z;
@@ -78,7 +78,7 @@ pub(super) fn student_two_sided(confidence: f64, freedom: f64) -> f64 {
 }
 
 /// Probability that Student's t is at least as far from 0 as `t`.
-pub(super) fn student_p_value(t: f64, freedom: f64) -> f64 {
+pub(crate) fn student_p_value(t: f64, freedom: f64) -> f64 {
     let below =
         StudentsT::new(0.0, 1.0, freedom.clamp(1.0, 1e9)).map_or(0.5, |student| student.cdf(-t.abs()));
     (2.0 * below).clamp(0.0, 1.0)

@@ -138,6 +138,50 @@ impl Trace {
         Some(extremes)
     }
 
+    /// Straight pieces in order: start in nanoseconds, power there in watts, slope in watts a second; the last one is
+    /// the power at the end.
+    pub(crate) fn pieces(&self) -> impl Iterator<Item = (i64, f64, f64)> + '_ {
+        let last = self.len() - 1;
+        (0..=last).map(move |index| {
+            let time = self.times_ns[index];
+            if index == last {
+                return (time, self.watts[last], 0.0);
+            }
+            let length = seconds(self.times_ns[index + 1] - time);
+            let (first, next) = (self.watts[index], self.watts[index + 1]);
+            match self.between {
+                Between::Line if length > 0.0 => (time, first, (next - first) / length),
+                Between::MeanSince => (time, next, 0.0),
+                Between::Line | Between::Hold => (time, first, 0.0),
+            }
+        })
+    }
+
+    /// By how much the energy of `interval` changes if all times are wrong by up to `by_ns`, in joules.
+    ///
+    /// The interval is moved by whole, half and quarter of it to both sides, as far as the trace goes.
+    pub fn shift_bound_j(&self, interval: Interval, by_ns: i64) -> f64 {
+        let shifts = [by_ns, by_ns / 2, by_ns / 4].into_iter().flat_map(|by| [by, by.saturating_neg()]);
+        shifts.filter_map(|by| self.shifted_by_j(interval, by)).map(f64::abs).fold(0.0, f64::max)
+    }
+
+    /// The energy of `interval` moved later by `by_ns` less its own; `None` where the trace does not cover it.
+    ///
+    /// What would lie beyond the trace counts as its last power.
+    pub(crate) fn shifted_by_j(&self, interval: Interval, by_ns: i64) -> Option<f64> {
+        if !self.span().holds(interval) {
+            return None;
+        }
+        let up_to = |time: i64| {
+            let inside = time.clamp(self.span().begin_ns, self.span().end_ns);
+            let segment = self.segment(inside);
+            self.cumulated_j(inside, segment) + seconds(time - inside) * self.power_w(inside, segment)
+        };
+        let length =
+            |by: i64| up_to(interval.end_ns.saturating_add(by)) - up_to(interval.begin_ns.saturating_add(by));
+        Some(length(by_ns) - length(0))
+    }
+
     /// The segment [`index`, `index` + 1] that holds `time_ns`, which lies within the span.
     fn segment(&self, time_ns: i64) -> usize {
         self.times_ns.partition_point(|&time| time <= time_ns).saturating_sub(1).min(self.len() - 2)
