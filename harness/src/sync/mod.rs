@@ -7,7 +7,7 @@ use power_analysis::CONFIDENCE;
 use power_analysis::clock::{
     ClockFit, ClockRefusal, ClockShape, EdgeSettings, StampPosition, exchange, load_edges, stamp_position,
 };
-use power_core::{ClockDomain, Scope};
+use power_core::{ClockDomain, Delivery, Scope};
 use serde::{Deserialize, Serialize};
 
 use crate::alignment::{AlignedClock, AlignedTimes, Alignment};
@@ -156,15 +156,32 @@ fn is_own(clock: &ClockDomain) -> bool {
     matches!(clock, ClockDomain::Device { .. } | ClockDomain::RemoteHost { .. })
 }
 
-/// The pulses that a recorder makes, else the run's reference, unless that is itself to be aligned.
+/// The pulses that a recorder makes, else the run's reference, unless that is itself to be aligned, else all boards that
+/// hand over their power on a clock of the host: it is their load that the node's meters see move.
 fn default_load(run: &Run, wanted: &[ChannelRef]) -> Result<Option<Load>> {
     if run.phases()?.iter().any(|phase| phase.name.split_whitespace().next() == Some(SYNC_PHASES)) {
         return Ok(Some(Load::Phases { group: SYNC_PHASES.to_owned() }));
     }
-    let Some(reference) = &run.manifest().reference else { return Ok(None) };
-    let channel = run.channel(reference)?;
-    let itself = wanted.iter().any(|other| other.source() == channel.source());
-    Ok((!itself).then(|| Load::Channels { channels: vec![reference.clone()] }))
+    if let Some(reference) = &run.manifest().reference {
+        let channel = run.channel(reference)?;
+        if !wanted.iter().any(|other| other.source() == channel.source()) {
+            return Ok(Some(Load::Channels { channels: vec![reference.clone()] }));
+        }
+    }
+    let channels: Vec<String> =
+        run.channels().filter(|&channel| is_board(run, channel)).map(|channel| run.key(channel)).collect();
+    Ok((!channels.is_empty()).then_some(Load::Channels { channels }))
+}
+
+/// Whether the channel hands over the power of a whole board on a clock of the host.
+fn is_board(run: &Run, channel: ChannelRef) -> bool {
+    let described = run.describe(channel);
+    described.scope == Scope::Board
+        && described.delivery == Delivery::Streamed
+        && described.part_of.is_none()
+        && described.quantity.has_energy()
+        && !described.quantity.is_counted()
+        && !is_own(&run.source_of(channel).descriptor.clock)
 }
 
 fn align(

@@ -34,9 +34,9 @@ pub(super) fn text(
         source(&mut text, "rapl", "all", "rapl", Some(("powercap_root", root)), None);
     }
     for meter in meters {
-        // Twice per update, so that none is missed.
-        let rate_hz = (2_000.0 / meter.truth.period_ms).clamp(0.1, 100.0);
-        source(&mut text, "meter", &meter.device(), &meter.truth.name, None, Some(rate_hz));
+        // What stamps its values hands each over as it comes; of the others, twice per update misses none.
+        let rate_hz = (!meter.truth.stamped).then(|| (2_000.0 / meter.truth.period_ms).clamp(0.1, 100.0));
+        source(&mut text, "meter", &meter.device(), &meter.truth.name, None, rate_hz);
     }
     text
 }
