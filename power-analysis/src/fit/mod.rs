@@ -14,4 +14,5 @@ pub(crate) use blocks::blocks;
 pub use drive::Drive;
 pub(crate) use drive::{Lag, Signal, fill_boxcar};
 pub(crate) use interval::{Intervals, Sensitivity, intervals};
+pub(crate) use matrix::Matrix;
 pub(crate) use problem::{Minimum, Problem};
