@@ -8,6 +8,7 @@ pub mod energy;
 mod error;
 pub mod export;
 pub mod import;
+pub mod node;
 pub mod report;
 pub mod run;
 pub mod traces;

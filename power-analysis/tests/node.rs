@@ -44,7 +44,7 @@ fn node(seed: u64, runs: usize, falsified: usize) -> Rows {
 }
 
 fn errors(seed: u64, falsified: usize) -> Vec<f64> {
-    let model = calibrate(&node(seed, 30, falsified), 0.0).unwrap();
+    let model = calibrate(&node(seed, 30, falsified), None).unwrap();
     let mut random = Xoshiro256PlusPlus::seed_from_u64(seed + 10_000);
     (0..20)
         .map(|_| {
@@ -72,7 +72,7 @@ fn falsified_gpu_runs_are_found_and_cost_less_than_three_per_cent() {
     for seed in 0..20 {
         let errors = errors(seed, 1);
         assert!(greatest(&errors) <= 3.0, "seed {seed}: {errors:?}");
-        let model = calibrate(&node(seed, 30, 1), 0.0).unwrap();
+        let model = calibrate(&node(seed, 30, 1), None).unwrap();
         assert_eq!(model.held_out.falsified_runs, [0, 10, 20], "seed {seed}");
     }
 }
@@ -81,7 +81,7 @@ fn falsified_gpu_runs_are_found_and_cost_less_than_three_per_cent() {
 fn intervals_hold_the_truth() {
     let mut held = 0;
     for seed in 0..200 {
-        let model = calibrate(&node(seed, 15, 0), 0.0).unwrap();
+        let model = calibrate(&node(seed, 15, 0), None).unwrap();
         let mut random = Xoshiro256PlusPlus::seed_from_u64(seed + 20_000);
         let (components, wall) = level(&mut random, 300.0, 2200.0);
         held +=
@@ -92,7 +92,7 @@ fn intervals_hold_the_truth() {
 
 #[test]
 fn a_power_supply_is_told_from_a_constant() {
-    let model = calibrate(&node(1, 30, 0), 0.0).unwrap();
+    let model = calibrate(&node(1, 30, 0), None).unwrap();
     assert!(matches!(model.form, Form::AffineQuadratic | Form::ScaleQuadratic), "{:?}", model.form);
     let offset = &model.tried[0];
     assert_eq!(offset.form, Form::Offset);
@@ -101,7 +101,7 @@ fn a_power_supply_is_told_from_a_constant() {
 
 #[test]
 fn outside_the_range_is_said() {
-    let model = calibrate(&node(1, 15, 0), 0.0).unwrap();
+    let model = calibrate(&node(1, 15, 0), None).unwrap();
     assert!(model.predict(&[(1.0, vec![1000.0, 300.0, 100.0])], 0.95).extrapolated < 0.5);
     let levels = [(1.0, vec![1000.0, 300.0, 100.0]), (3.0, vec![4000.0, 300.0, 100.0])];
     assert!((model.predict(&levels, 0.95).extrapolated - 0.75).abs() < 1e-12);
@@ -119,7 +119,7 @@ fn components_that_rise_together_become_one() {
             meter_error_w: None,
         });
     }
-    let model = calibrate(&rows, 0.0).unwrap();
+    let model = calibrate(&rows, None).unwrap();
     assert_eq!(model.merges.len(), 1, "{:?}", model.merges);
     assert_eq!(model.components.len(), 2);
     assert!(model.merges[0].reason.contains("rise and fall together"), "{:?}", model.merges);
@@ -131,7 +131,7 @@ fn refused(change: impl Fn(&Row) -> Row) -> Refusal {
     for row in node(5, 12, 0).rows() {
         rows.push(change(row));
     }
-    calibrate(&rows, 0.0).unwrap_err()
+    calibrate(&rows, None).unwrap_err()
 }
 
 #[test]

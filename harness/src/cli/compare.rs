@@ -57,21 +57,22 @@ fn parse_window(text: &str) -> Result<(String, i64), String> {
     Ok((channel.to_owned(), duration::nanos(duration::parse(time)?)))
 }
 
+/// The reference that a run names.
+pub(super) fn own_reference(run: &Run) -> Result<String> {
+    run.manifest().reference.clone().ok_or_else(|| {
+        let channels = traces::power_channels(run);
+        Error::new(format!("{} does not say which channel is the reference", run.name()))
+            .mend(format!("name it with --reference; power channels are {}", channels.join(", ")))
+    })
+}
+
 impl Choice {
     /// Opens the run and compares.
     pub(super) fn compare(&self) -> Result<(Run, RunComparison)> {
         let run = Run::open(&self.run)?;
-        let reference = match (&self.reference, &run.manifest().reference) {
-            (Some(named), _) => named.clone(),
-            (None, Some(own)) => own.clone(),
-            (None, None) => {
-                let channels = traces::power_channels(&run);
-                return Err(Error::new(format!(
-                    "{} does not say which channel is the reference",
-                    run.name()
-                ))
-                .mend(format!("name it with --reference; power channels are {}", channels.join(", "))));
-            }
+        let reference = match &self.reference {
+            Some(named) => named.clone(),
+            None => own_reference(&run)?,
         };
         let mut windows_ns = BTreeMap::new();
         for (name, nanos) in &self.window {

@@ -1,8 +1,10 @@
 //! The command line: one file a command. Results go to stdout, messages to stderr.
 
+mod calibrate;
 mod compare;
 mod duration;
 mod energy;
+mod estimate;
 mod export;
 mod import;
 mod output;
@@ -40,6 +42,8 @@ enum Command {
     Energy(energy::Arguments),
     Compare(compare::Arguments),
     Report(report::Arguments),
+    Calibrate(calibrate::Arguments),
+    Estimate(estimate::Arguments),
     Export(export::Arguments),
     Verify(verify::Arguments),
 }
@@ -64,9 +68,27 @@ fn run(cli: Cli) -> Result<Outcome> {
         Command::Import(arguments) => import::run(&arguments),
         Command::Energy(arguments) => energy::run(&arguments),
         Command::Compare(arguments) => compare::run(&arguments),
+        Command::Calibrate(arguments) => calibrate::run(&arguments),
+        Command::Estimate(arguments) => estimate::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
         Command::Export(arguments) => export::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
+    }
+}
+
+/// Parses a finite number of at least 0.
+fn number_at_least_0(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(number) if number.is_finite() && number >= 0.0 => Ok(number),
+        _ => Err(format!("{text} is no number of at least 0")),
+    }
+}
+
+/// Parses a share, 0 to 1.
+fn share(text: &str) -> Result<f64, String> {
+    match number_at_least_0(text) {
+        Ok(number) if number <= 1.0 => Ok(number),
+        _ => Err(format!("{text} is no share from 0 to 1")),
     }
 }
 

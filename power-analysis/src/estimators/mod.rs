@@ -2,6 +2,8 @@
 //!
 //! They are here to be judged beside sensors, not to be believed.
 
+mod carbontracker;
 mod code_carbon;
 
+pub use carbontracker::{CARBONTRACKER_PUE, carbontracker_energy_j};
 pub use code_carbon::{CodeCarbon, CpuMode, FALLBACK_TDP_W, Processor, dimms};

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::design::{Component, Rows};
 use super::form::Form;
-use super::held_out::{HeldOut, held_out};
+use super::held_out::{HeldOut, falsified, held_out};
 use crate::stats::count;
 
 /// A form that was tried.
@@ -20,10 +20,11 @@ pub struct Candidate {
 
 /// All forms that the levels can bear, the simplest first.
 pub(super) fn candidates(components: &[Component], rows: &Rows) -> Vec<Candidate> {
+    let falsified_runs = falsified(components, rows);
     let mut tried: Vec<Candidate> = Form::ALL
         .into_iter()
         .filter_map(|form| {
-            let held_out = held_out(form, components, rows)?;
+            let held_out = held_out(form, components, rows, &falsified_runs)?;
             Some(Candidate { form, parameters: form.parameters(components.len()), held_out })
         })
         .collect();

@@ -22,6 +22,16 @@ impl Form {
     /// All forms, the simplest first.
     pub const ALL: [Self; 4] = [Self::Offset, Self::Affine, Self::ScaleQuadratic, Self::AffineQuadratic];
 
+    /// Its name for readers.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Offset => "constant offset",
+            Self::Affine => "affine",
+            Self::ScaleQuadratic => "scale and supply curve",
+            Self::AffineQuadratic => "affine and supply curve",
+        }
+    }
+
     /// How many coefficients it has for so many components.
     pub const fn parameters(self, components: usize) -> usize {
         match self {

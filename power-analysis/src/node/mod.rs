@@ -10,7 +10,9 @@ mod design;
 mod fit;
 mod form;
 mod held_out;
+mod metered;
 mod model;
+mod paper;
 mod refusal;
 
 pub use bounds::{Bounds, bounds};
@@ -18,5 +20,7 @@ pub use candidates::Candidate;
 pub use design::{Component, Merge, Row, Rows};
 pub use form::Form;
 pub use held_out::HeldOut;
+pub use metered::metered;
 pub use model::{NodeModel, Prediction, calibrate};
+pub use paper::{MethodError, PaperMethod, judge};
 pub use refusal::Refusal;

@@ -31,8 +31,9 @@ pub struct NodeModel {
     pub merges: Vec<Merge>,
     /// Lowest and highest sum of all components, in watts.
     pub sum_range_w: (f64, f64),
-    /// Standard uncertainty of the meter, in per cent of its reading; not averaged out by more runs.
-    pub meter_percent: f64,
+    /// Standard uncertainty of the meter, in per cent of its reading; not averaged out by more runs. `None` where nobody
+    /// says, and then it is in no interval.
+    pub meter_percent: Option<f64>,
     /// Error on runs that the fit has not seen.
     pub held_out: HeldOut,
     /// All forms that were tried, the simplest first.
@@ -56,12 +57,12 @@ pub struct Prediction {
 
 /// Fits the form that predicts unseen runs best.
 ///
-/// `meter_percent` is the standard uncertainty of the meter in per cent of its reading.
+/// `meter_percent` is the standard uncertainty of the meter in per cent of its reading, where it is known.
 ///
 /// # Errors
 ///
 /// - a [`Refusal`] that names what to record next, where no model can be had.
-pub fn calibrate(rows: &Rows, meter_percent: f64) -> Result<NodeModel, Refusal> {
+pub fn calibrate(rows: &Rows, meter_percent: Option<f64>) -> Result<NodeModel, Refusal> {
     let sum_range_w = refuse(rows)?;
     let (components, merges) = components(rows);
     let tried = candidates(&components, rows);
@@ -84,6 +85,25 @@ pub fn calibrate(rows: &Rows, meter_percent: f64) -> Result<NodeModel, Refusal> 
 }
 
 impl NodeModel {
+    /// What contradicts itself in a model that comes from a file, so that it cannot be used; `None` if nothing does.
+    pub fn contradiction(&self) -> Option<String> {
+        let size = self.coefficients.len();
+        let wanted = self.form.parameters(self.components.len());
+        let mut members: Vec<usize> = self.components.iter().flat_map(|it| it.members.clone()).collect();
+        members.sort_unstable();
+        if size != wanted {
+            Some(format!("its form has {wanted} coefficients, not {size}"))
+        } else if !self.coefficients.iter().all(|coefficient| coefficient.is_finite()) {
+            Some("a coefficient is no number".into())
+        } else if self.covariance.len() != size || self.covariance.iter().any(|row| row.len() != size) {
+            Some(format!("its covariance is not {size} by {size}"))
+        } else if members != (0..self.measured.len()).collect::<Vec<_>>() {
+            Some("its components are not made of each measured one once".into())
+        } else {
+            None
+        }
+    }
+
     /// Energy of the node over levels of some seconds each, from the powers of its measured components in watts.
     ///
     /// # Panics
@@ -132,7 +152,7 @@ impl NodeModel {
         let coefficients: f64 =
             self.covariance.iter().zip(gradient).map(|(row, g)| g * dot(row, gradient)).sum();
         let model = energy * self.held_out.form_percent / 100.0;
-        let meter = energy * self.meter_percent / 100.0;
+        let meter = energy * self.meter_percent.unwrap_or(0.0) / 100.0;
         let uncertainty = (coefficients + model * model + meter * meter).sqrt();
         let sound = self.held_out.runs.saturating_sub(self.held_out.falsified_runs.len());
         let freedom = count(sound.saturating_sub(self.coefficients.len()).max(1));
