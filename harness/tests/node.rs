@@ -423,3 +423,21 @@ fn what_code_carbon_stated_is_corrected_by_the_model() {
     near(&found["energy_j"]["value"], truth, 0.05 * truth);
     assert!(found["notes"].to_string().contains("too slow for blocks of 30 s"), "{}", found["notes"]);
 }
+
+#[test]
+fn the_report_shows_the_node_by_parts_and_methods() {
+    let lab = Lab::new();
+    lab.calibrated();
+    write(&lab.path("job"), &[(1000.0, 200.0, 90.0), (1700.0, 300.0, 60.0)], PLAIN);
+    let (_, err, code) = lab.wattproof(&["report", "job", "-m", "model.toml", "-o", "page.html"], &[]);
+    assert_ne!(code, Some(2), "{err}");
+    let page = std::fs::read_to_string(lab.path("page.html")).unwrap();
+    let section = page.split("<section id=\"node\">").nth(1).unwrap().split("</section>").next().unwrap();
+    assert_eq!(section.matches("<svg").count(), 3, "{section}");
+    for said in
+        ["From below: gpu, cpu, dram", "codecarbon-v3", "upper bound", "(chosen)", "the model errs by"]
+    {
+        assert!(section.contains(said), "{said}: {section}");
+    }
+    assert!(!section.contains("NaN") && !section.contains("inf"), "{section}");
+}

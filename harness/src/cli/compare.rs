@@ -9,6 +9,7 @@ use clap::Args;
 use super::output::{JsonOption, message, paragraph, table};
 use super::{Outcome, duration};
 use crate::comparison::{self, Judged, Request, RunComparison};
+use crate::report::NodeSection;
 use crate::run::Run;
 use crate::{Error, Result, report, traces, words};
 
@@ -87,7 +88,7 @@ impl Choice {
 pub(super) fn run(arguments: &Arguments) -> Result<Outcome> {
     let (run, comparison) = arguments.choice.compare()?;
     if let Some(path) = &arguments.report {
-        write_report(&run, &comparison, path)?;
+        write_report(&run, &comparison, None, path)?;
     }
     arguments.json.write(&comparison, &text(&comparison, arguments))?;
     let failed = comparison.sensors.iter().any(|judged| judged.failed);
@@ -95,8 +96,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome> {
 }
 
 /// Writes the report page and says so.
-pub(super) fn write_report(run: &Run, comparison: &RunComparison, path: &Path) -> Result<()> {
-    let page = report::page(run, comparison)?;
+pub(super) fn write_report(
+    run: &Run,
+    comparison: &RunComparison,
+    node: Option<&NodeSection>,
+    path: &Path,
+) -> Result<()> {
+    let page = report::page_with_node(run, comparison, node)?;
     std::fs::write(path, page).map_err(|error| Error::io(path, "write", error))?;
     message(&format!("report: {}", path.display()));
     Ok(())

@@ -124,7 +124,7 @@ pub fn estimate(run: &Run, file: &ModelFile, request: &EstimateRequest) -> Resul
         Error::new(format!("the channels of {} were never recorded together", run.name()))
             .mend("`wattproof energy` shows when each was")
     })?;
-    let block_ns = nanos(file.block_s);
+    let block_ns = file.block_ns();
     let mut known = known_levels(&powers, interval, block_ns);
     let in_one_piece = known.is_empty().then(|| powers.level(interval, 0).ok()).flatten();
     if let Some(whole) = in_one_piece {
@@ -189,7 +189,7 @@ pub fn estimate(run: &Run, file: &ModelFile, request: &EstimateRequest) -> Resul
 }
 
 /// The channels of the model's components in this run.
-fn matching_channels(
+pub(super) fn matching_channels(
     run: &Run,
     file: &ModelFile,
     request: &EstimateRequest,
@@ -212,7 +212,7 @@ fn matching_channels(
 }
 
 /// The meter's channel, where the run has one.
-fn reference(run: &Run, file: &ModelFile, request: &EstimateRequest) -> Result<Option<String>> {
+pub(super) fn reference(run: &Run, file: &ModelFile, request: &EstimateRequest) -> Result<Option<String>> {
     if let Some(named) = &request.reference {
         return Ok(Some(run.key(run.channel(named)?)));
     }
@@ -308,9 +308,4 @@ fn warnings(
         said.push("The accuracy of the meter is unknown and not in the interval.".into());
     }
     said
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "a float cast saturates, and a block is at least 1 ns")]
-fn nanos(seconds: f64) -> i64 {
-    ((seconds * 1e9) as i64).max(1)
 }

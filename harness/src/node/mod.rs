@@ -8,6 +8,7 @@ mod estimators;
 mod host;
 mod levels;
 mod model_file;
+mod series;
 
 pub use calibration::{Calibration, CalibrationRequest, HoldOut, RunLevels, calibrate};
 pub use code_carbon_config::code_carbon_config;
@@ -16,3 +17,4 @@ pub use estimation::{AgainstMeter, EstimateRequest, PhaseEstimate, RunEstimate, 
 pub use estimators::{Assumed, Assumptions, Estimator};
 pub use levels::Cut;
 pub use model_file::{ModelFile, read_model, write_model};
+pub use series::{MethodErrors, NodeLevel, method_errors, node_levels};

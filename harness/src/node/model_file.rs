@@ -54,6 +54,15 @@ impl ModelFile {
         SCHEMA_VERSION
     }
 
+    /// Length of a block in nanoseconds, at least 1.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a float cast saturates, and a block is at least 1 ns"
+    )]
+    pub(super) fn block_ns(&self) -> i64 {
+        ((self.block_s * 1e9) as i64).max(1)
+    }
+
     /// Reads a model from TOML. Takes any text.
     ///
     /// # Errors
