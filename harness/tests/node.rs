@@ -166,6 +166,10 @@ fn what_bears_no_model_is_refused_with_what_to_do() {
     let refusal =
         lab.refusal(&["calibrate", "-o", "model.toml", "-r", "nvml0/power", "-c", "gpu=nvml9/energy"], &runs);
     assert!(refusal.contains("has no channel nvml9/energy"), "{refusal}");
+    let meter = ["calibrate", "-o", "model.toml", "-c", "gpu=meter/power"];
+    assert!(lab.refusal(&meter, &runs).contains("meter/power is the meter"));
+    let block = lab.refusal(&["calibrate", "-o", "model.toml", "--block", "0s"], &runs);
+    assert!(block.contains("too short for means"), "{block}");
     write(&lab.path("other"), &PLAN[..2], Options { hostname: "node2", ..PLAIN });
     let refusal = lab.refusal(&["calibrate", "-o", "model.toml"], &[runs[0].clone(), lab.path("other")]);
     assert!(refusal.contains("another machine"), "{refusal}");

@@ -32,7 +32,7 @@ pub(super) struct Arguments {
     #[arg(short, long, value_name = "NAME=CHANNEL[,CHANNEL]", value_parser = parse_component)]
     component: Vec<ComponentChannels>,
     /// Length of the blocks whose means are fitted, 10 to 60 s.
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration::parse)]
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = parse_block)]
     block: Duration,
     /// Take each innermost phase as one plateau in place of blocks.
     #[arg(long)]
@@ -57,6 +57,14 @@ pub(super) struct Arguments {
     seed: u64,
     #[command(flatten)]
     json: JsonOption,
+}
+
+/// Parses the length of a block: below a second, sensors have hardly a reading in it.
+fn parse_block(text: &str) -> Result<Duration, String> {
+    match duration::parse(text)? {
+        block if block >= Duration::from_secs(1) => Ok(block),
+        _ => Err(format!("{text} is too short for means of all sensors: use 10s to 60s")),
+    }
 }
 
 /// Parses `gpu=nvml0/energy,nvml1/energy`.

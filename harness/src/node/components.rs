@@ -30,7 +30,7 @@ const KINDS: [&str; 4] = ["gpu", "cpu", "dram", "module"];
 ///
 /// # Errors
 ///
-/// - a named channel does not exist, has no energy, stands twice, or is part of another named one
+/// - a named channel does not exist, has no energy, is the meter, stands twice, or is part of another named one
 /// - the run has no channel of a component, or two instruments show GPUs and may mean the same ones
 pub fn choose(
     run: &Run,
@@ -38,7 +38,7 @@ pub fn choose(
     named: &[ComponentChannels],
 ) -> Result<Vec<ComponentChannels>> {
     if !named.is_empty() {
-        return check_named(run, named);
+        return check_named(run, reference, named);
     }
     let mut points: BTreeMap<(usize, String), Vec<Candidate>> = BTreeMap::new();
     for channel in run.channels() {
@@ -79,6 +79,8 @@ struct Candidate {
     kind: usize,
     /// What physical point it measures, as far as the descriptor tells.
     point: String,
+    /// Whether that is one point for sure.
+    identified: bool,
     key: String,
     name: String,
     family: String,
@@ -99,21 +101,33 @@ impl Candidate {
             return None;
         }
         let name = described.name.to_string();
-        let point = match kind {
-            0 | 3 => device_of(descriptor, &name),
-            _ if descriptor.driver == "rapl" => name.clone(),
-            _ => format!("{} {name}", source.id),
+        let uuid = uuid_of(descriptor, &name);
+        let (point, identified) = match kind {
+            0 | 3 => (uuid.map_or_else(|| device_of(descriptor, &name), str::to_owned), uuid.is_some()),
+            _ if descriptor.driver == "rapl" => (name.clone(), true),
+            _ => (format!("{} {name}", source.id), true),
         };
-        Some(Self { kind, point, rank: rank(described), family: family(&descriptor.driver), key, name })
+        Some(Self {
+            kind,
+            point,
+            identified,
+            rank: rank(described),
+            family: family(&descriptor.driver),
+            key,
+            name,
+        })
     }
 }
 
-/// The best channels of one point. Where several sources have a channel of the same name, they are as many devices that
-/// nothing else tells apart.
+/// The best channel of one point. Where nothing identifies the device and several sources have a channel of the same name,
+/// they are as many devices.
 fn best(candidates: Vec<Candidate>) -> Vec<Candidate> {
     let Some(first) = candidates.iter().min_by_key(|candidate| candidate.rank).cloned() else {
         return candidates;
     };
+    if first.identified {
+        return vec![first];
+    }
     candidates.into_iter().filter(|it| it.name == first.name && it.family == first.family).collect()
 }
 
@@ -150,13 +164,19 @@ fn rank(channel: &Channel) -> u8 {
     }
 }
 
-/// The GPU that a channel is of: its UUID where one is known, else the words of its device.
+/// The UUID of the GPU that a channel is of, where one is known. Several GPUs of one source have prefixes, and a detail
+/// for each.
+fn uuid_of<'a>(descriptor: &'a Descriptor, channel: &str) -> Option<&'a str> {
+    match channel.split_once('/') {
+        Some((prefix, _)) => descriptor.details.get(prefix).and_then(|detail| uuid(detail)),
+        None => uuid(&descriptor.device),
+    }
+}
+
+/// The words of a channel's device.
 fn device_of(descriptor: &Descriptor, channel: &str) -> String {
     let prefix = channel.split_once('/').map_or("", |(prefix, _)| prefix);
-    let detail = descriptor.details.get(prefix).map(String::as_str);
-    let uuid =
-        detail.and_then(uuid).or_else(|| prefix.is_empty().then(|| uuid(&descriptor.device)).flatten());
-    uuid.map_or_else(|| format!("{} {prefix}", descriptor.device), str::to_owned)
+    format!("{} {prefix}", descriptor.device)
 }
 
 fn uuid(text: &str) -> Option<&str> {
@@ -168,7 +188,11 @@ fn family(driver: &str) -> String {
     if matches!(driver, "nvml" | "smi" | "nvidia-smi") { "nvidia".into() } else { driver.into() }
 }
 
-fn check_named(run: &Run, named: &[ComponentChannels]) -> Result<Vec<ComponentChannels>> {
+fn check_named(
+    run: &Run,
+    reference: Option<&str>,
+    named: &[ComponentChannels],
+) -> Result<Vec<ComponentChannels>> {
     let mut seen: Vec<ChannelRef> = Vec::new();
     let mut checked = Vec::new();
     for component in named {
@@ -182,6 +206,10 @@ fn check_named(run: &Run, named: &[ComponentChannels]) -> Result<Vec<ComponentCh
                     described.quantity
                 ))
                 .mend("name a channel of power or energy"));
+            }
+            if reference == Some(&key) {
+                return Err(Error::new(format!("{key} is the meter"))
+                    .mend("name a sensor of a part of the node as a component"));
             }
             if seen.contains(&channel) {
                 return Err(Error::new(format!("{key} is named twice")).mend("count each channel once"));

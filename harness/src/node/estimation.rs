@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use power_analysis::node::Prediction;
 use power_analysis::stats::Estimate;
 use power_analysis::{CONFIDENCE, Interval};
+use power_core::Scope;
 use serde::{Deserialize, Serialize};
 
 use super::components::{ComponentChannels, choose};
@@ -216,7 +217,10 @@ pub(super) fn reference(run: &Run, file: &ModelFile, request: &EstimateRequest) 
     if let Some(named) = &request.reference {
         return Ok(Some(run.key(run.channel(named)?)));
     }
-    let own = run.channel(&file.reference).ok();
+    // A run may name another reference, such as a GPU's own: only a meter of the node counts.
+    let of_run = run.manifest().reference.as_deref().and_then(|key| run.channel(key).ok());
+    let of_run = of_run.filter(|&it| matches!(run.describe(it).scope, Scope::NodeAc | Scope::NodeDc));
+    let own = run.channel(&file.reference).ok().or(of_run);
     Ok(own.filter(|&channel| run.describe(channel).quantity.has_energy()).map(|channel| run.key(channel)))
 }
 

@@ -90,7 +90,7 @@ impl ModelFile {
         if !names.eq(file.model.measured.iter()) {
             return Err(fault("its channels are not those of its components".into()));
         }
-        if !(file.block_s.is_finite() && file.block_s > 0.0) {
+        if !(file.block_s.is_finite() && file.block_s >= 1.0) {
             return Err(fault(format!("its blocks have {} s", file.block_s)));
         }
         match file.model.contradiction() {
