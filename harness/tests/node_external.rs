@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use harness::import::{Format, ImportRequest, import};
 use harness::run::{RowValue, Run};
-use power_analysis::node::{Form, MethodError, NodeModel, Row, Rows, calibrate};
+use power_analysis::node::{Form, MethodError, NodeModel, Refusal, Row, Rows, calibrate};
 
 fn external(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/external").join(path)
@@ -102,6 +102,22 @@ fn a_gpu_server_follows_its_gpu() {
     let affine = of_form(&model, Form::Affine);
     assert!(affine.median_percent < 2.0, "{affine:?}");
     assert!(affine.rms_percent < of_form(&model, Form::Offset).rms_percent, "{affine:?}");
+}
+
+#[test]
+#[ignore = "needs ../shared/data/external: run by .ci/run"]
+fn a_meter_on_another_machine_bears_no_model() {
+    let names = ["power_draw_watts_mean", "power_meter_active_power_w_mean"];
+    let mut rows = Rows::new(["gpu"]);
+    for (at, row) in
+        columns("dos-group-gpu-power-benchmark", "mfu_aggregated_per_config_MI210", &names).iter().enumerate()
+    {
+        let (gpu_w, meter_w) = (row[0], row[1]);
+        rows.push(Row { run: at / 25, components_w: vec![gpu_w], meter_w, meter_error_w: None });
+    }
+    let refusal = calibrate(&rows, None).unwrap_err();
+    assert!(matches!(refusal, Refusal::DoesNotFollow { .. }), "{refusal}");
+    println!("MI210: {refusal}");
 }
 
 #[test]

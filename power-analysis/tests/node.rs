@@ -142,6 +142,8 @@ fn bad_meters_are_refused_with_what_to_do() {
     assert!(matches!(saturated, Refusal::Saturated { .. }), "{saturated}");
     let negative = refused(|row| Row { meter_w: 0.7 * row.meter_w, ..row.clone() });
     assert!(matches!(negative, Refusal::NegativeLoss { .. }), "{negative}");
+    let other = refused(|row| Row { meter_w: 6000.0 - row.components_w[0], ..row.clone() });
+    assert!(matches!(other, Refusal::DoesNotFollow { .. }), "{other}");
     let level = refused(|row| Row { components_w: vec![500.0, 200.0, 80.0], ..row.clone() });
     assert!(matches!(level, Refusal::NoRange { .. }), "{level}");
     let one_run = refused(|row| Row { run: 0, ..row.clone() });

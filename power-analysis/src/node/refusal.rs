@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::design::Rows;
 use super::form::Form;
-use crate::stats::{count, median};
+use crate::stats::{count, median, spearman};
 
 /// Why no model was fitted.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, thiserror::Error)]
@@ -59,6 +59,15 @@ pub enum Refusal {
         /// Median of the sum of components, in watts.
         components_w: f64,
     },
+    /// The meter does not rise and fall with the components.
+    #[error(
+        "the meter does not follow the components (rank correlation {correlation:.2}): it is on another machine, or the \
+         clocks do not agree; check what it is connected to, and align the clocks"
+    )]
+    DoesNotFollow {
+        /// Spearman's correlation of the sum of components with the meter over all levels.
+        correlation: f64,
+    },
     /// The meter shows less than the components behind it take, which no power supply can do.
     #[error(
         "the meter shows {short_w:.0} W less than the components in {share:.0} % of the levels: it does not feed all of them, \
@@ -81,6 +90,9 @@ const LEAST_RUNS: usize = 4;
 /// Shares of levels from which on they show a fault of the meter and not of a level.
 const SATURATED_SHARE: f64 = 0.2;
 const NEGATIVE_SHARE: f64 = 0.5;
+
+/// A meter whose levels are ordered less like those of the components than this is not the meter of this node.
+const LEAST_CORRELATION: f64 = 0.5;
 
 impl Refusal {
     pub(super) fn too_few(rows: &Rows, parameters: usize) -> Self {
@@ -111,6 +123,10 @@ pub(super) fn refuse(rows: &Rows) -> Result<(f64, f64), Refusal> {
         return Err(too_few());
     }
     saturated(&sums, &meter)?;
+    match spearman(&sums, &meter) {
+        Some(correlation) if correlation >= LEAST_CORRELATION => {}
+        found => return Err(Refusal::DoesNotFollow { correlation: found.unwrap_or(0.0) }),
+    }
     let short: Vec<f64> =
         sums.iter().zip(&meter).map(|(sum, meter)| sum - meter).filter(|short| *short > 0.0).collect();
     let share = count(short.len()) / count(sums.len());
