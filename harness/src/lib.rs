@@ -16,6 +16,7 @@ pub mod export;
 pub mod import;
 pub mod inventory;
 pub mod load;
+pub mod node;
 #[cfg(unix)]
 pub mod record;
 pub mod report;

@@ -1,5 +1,7 @@
 //! A counter's step is the true one wherever it can be known, and unknown elsewhere.
 
+#![expect(clippy::unwrap_used, reason = "a set-up that fails is a test that fails")]
+
 use std::time::Duration;
 
 use power_core::{

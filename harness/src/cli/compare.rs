@@ -9,6 +9,7 @@ use clap::Args;
 use super::output::{JsonOption, message, paragraph, table};
 use super::{Outcome, duration};
 use crate::comparison::{self, Judged, Request, RunComparison};
+use crate::report::NodeSection;
 use crate::run::Run;
 use crate::{Error, Result, report, traces, words};
 
@@ -57,21 +58,22 @@ fn parse_window(text: &str) -> Result<(String, i64), String> {
     Ok((channel.to_owned(), duration::nanos(duration::parse(time)?)))
 }
 
+/// The reference that a run names.
+pub(super) fn own_reference(run: &Run) -> Result<String> {
+    run.manifest().reference.clone().ok_or_else(|| {
+        let channels = traces::power_channels(run);
+        Error::new(format!("{} does not say which channel is the reference", run.name()))
+            .mend(format!("name it with --reference; power channels are {}", channels.join(", ")))
+    })
+}
+
 impl Choice {
     /// Opens the run and compares.
     pub(super) fn compare(&self) -> Result<(Run, RunComparison)> {
         let run = Run::open(&self.run)?;
-        let reference = match (&self.reference, &run.manifest().reference) {
-            (Some(named), _) => named.clone(),
-            (None, Some(own)) => own.clone(),
-            (None, None) => {
-                let channels = traces::power_channels(&run);
-                return Err(Error::new(format!(
-                    "{} does not say which channel is the reference",
-                    run.name()
-                ))
-                .mend(format!("name it with --reference; power channels are {}", channels.join(", "))));
-            }
+        let reference = match &self.reference {
+            Some(named) => named.clone(),
+            None => own_reference(&run)?,
         };
         let mut windows_ns = BTreeMap::new();
         for (name, nanos) in &self.window {
@@ -86,7 +88,7 @@ impl Choice {
 pub(super) fn run(arguments: &Arguments) -> Result<Outcome> {
     let (run, comparison) = arguments.choice.compare()?;
     if let Some(path) = &arguments.report {
-        write_report(&run, &comparison, path)?;
+        write_report(&run, &comparison, None, path)?;
     }
     arguments.json.write(&comparison, &text(&comparison, arguments))?;
     let failed = comparison.sensors.iter().any(|judged| judged.failed);
@@ -94,8 +96,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome> {
 }
 
 /// Writes the report page and says so.
-pub(super) fn write_report(run: &Run, comparison: &RunComparison, path: &Path) -> Result<()> {
-    let page = report::page(run, comparison)?;
+pub(super) fn write_report(
+    run: &Run,
+    comparison: &RunComparison,
+    node: Option<&NodeSection>,
+    path: &Path,
+) -> Result<()> {
+    let page = report::page_with_node(run, comparison, node)?;
     std::fs::write(path, page).map_err(|error| Error::io(path, "write", error))?;
     message(&format!("report: {}", path.display()));
     Ok(())

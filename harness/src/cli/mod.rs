@@ -1,11 +1,13 @@
 //! The command line: one file a command. Results go to stdout, messages to stderr.
 
+mod calibrate;
 mod characterise;
 mod compare;
 #[cfg(unix)]
 mod doctor;
 mod duration;
 mod energy;
+mod estimate;
 mod export;
 mod import;
 mod list;
@@ -69,6 +71,8 @@ enum Command {
     Energy(energy::Arguments),
     Compare(compare::Arguments),
     Report(report::Arguments),
+    Calibrate(calibrate::Arguments),
+    Estimate(estimate::Arguments),
     Export(export::Arguments),
     Sync(sync::Arguments),
     Characterise(characterise::Arguments),
@@ -109,10 +113,28 @@ fn run(cli: Cli) -> Result<Outcome> {
         Command::Import(arguments) => import::run(&arguments),
         Command::Energy(arguments) => energy::run(&arguments),
         Command::Compare(arguments) => compare::run(&arguments),
+        Command::Calibrate(arguments) => calibrate::run(&arguments),
+        Command::Estimate(arguments) => estimate::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
         Command::Export(arguments) => export::run(&arguments),
         Command::Sync(arguments) => sync::run(&arguments),
         Command::Characterise(arguments) => characterise::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
+    }
+}
+
+/// Parses a finite number of at least 0.
+fn number_at_least_0(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(number) if number.is_finite() && number >= 0.0 => Ok(number),
+        _ => Err(format!("{text} is no number of at least 0")),
+    }
+}
+
+/// Parses a share, 0 to 1.
+fn share(text: &str) -> Result<f64, String> {
+    match number_at_least_0(text) {
+        Ok(number) if number <= 1.0 => Ok(number),
+        _ => Err(format!("{text} is no share from 0 to 1")),
     }
 }

@@ -7,6 +7,8 @@ use clap::Args;
 use super::Outcome;
 use super::compare::{Choice, write_report};
 use crate::Result;
+use crate::node::{EstimateRequest, estimate, method_errors, node_levels, read_model};
+use crate::report::NodeSection;
 
 /// Write the comparison of a run as one HTML page that opens offline.
 #[derive(Debug, Args)]
@@ -16,11 +18,27 @@ pub(super) struct Arguments {
     /// The page to write.
     #[arg(short, long, value_name = "FILE.html")]
     output: PathBuf,
+    /// Model of the node, as `calibrate` writes it: adds a section on the whole node.
+    #[arg(short, long, value_name = "MODEL")]
+    model: Option<PathBuf>,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Outcome> {
     let (run, comparison) = arguments.choice.compare()?;
-    write_report(&run, &comparison, &arguments.output)?;
+    let node = match &arguments.model {
+        None => None,
+        Some(path) => {
+            let (file, request) = (read_model(path)?, EstimateRequest::default());
+            let levels = node_levels(&run, &file, &request)?;
+            Some(NodeSection {
+                estimate: estimate(&run, &file, &request)?,
+                methods: method_errors(&run, &file, &request, &levels),
+                levels,
+                file,
+            })
+        }
+    };
+    write_report(&run, &comparison, node.as_ref(), &arguments.output)?;
     let failed = comparison.sensors.iter().any(|judged| judged.failed);
     Ok(if failed { Outcome::Failed } else { Outcome::Fine })
 }

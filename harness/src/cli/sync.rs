@@ -22,7 +22,7 @@ pub(super) struct Arguments {
     /// Folder of the run.
     run: PathBuf,
     /// Channel that shows the load, as `source/channel`; repeat it to take the sum. By default the pulses that the run
-    /// has marked, else its reference.
+    /// has marked, else its reference, else the boards that stream their power.
     #[arg(short, long, value_name = "CHANNEL", conflicts_with = "pulses")]
     load: Vec<String>,
     /// First word of the phases in which the load was on.

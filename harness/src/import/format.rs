@@ -21,11 +21,23 @@ pub enum Format {
     Pmd,
     /// SPEC PTDaemon: `spl.txt`, with the logs beside it
     Ptdaemon,
+    /// Code Carbon's `emissions.csv`, of all versions
+    CodeCarbon,
+    /// carbontracker's figures in EC-NAS-Bench's `results.json`
+    Carbontracker,
 }
 
 impl Format {
     /// All formats.
-    pub const ALL: [Self; 5] = [Self::Csv, Self::Table, Self::NvidiaSmi, Self::Pmd, Self::Ptdaemon];
+    pub const ALL: [Self; 7] = [
+        Self::Csv,
+        Self::Table,
+        Self::NvidiaSmi,
+        Self::Pmd,
+        Self::Ptdaemon,
+        Self::CodeCarbon,
+        Self::Carbontracker,
+    ];
 
     /// Its name on the command line.
     pub const fn name(self) -> &'static str {
@@ -35,6 +47,8 @@ impl Format {
             Self::NvidiaSmi => "nvidia-smi",
             Self::Pmd => "pmd",
             Self::Ptdaemon => "ptdaemon",
+            Self::CodeCarbon => "code-carbon",
+            Self::Carbontracker => "carbontracker",
         }
     }
 }

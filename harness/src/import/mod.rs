@@ -5,7 +5,9 @@
 //! a note, nothing is shifted in time, and a fault leaves no run behind.
 
 mod anchors;
+pub mod carbontracker;
 mod cell;
+pub mod code_carbon;
 pub mod csv;
 mod delimited;
 mod format;
@@ -26,6 +28,7 @@ pub mod unit;
 
 pub use anchors::read as read_anchors;
 pub use format::Format;
+pub(crate) use input::read_small;
 pub use maps::{ShippedMap, find_map, maps};
 pub(crate) use nearest::{hint as nearest_hint, nearest as nearest_name};
 pub use request::{ImportRequest, import};

@@ -12,9 +12,12 @@ use super::run_sink::RunSink;
 use super::sink::{RowSink, Tally};
 use super::summary::Summary;
 use super::table::{self, TableOptions};
-use super::{anchors, csv, marks, pmd};
+use super::{anchors, carbontracker, code_carbon, csv, marks, pmd};
 use crate::run::TimeBase;
 use crate::{Error, Result};
+
+/// A `results.json` has a few kilobytes.
+const LONGEST_RESULTS: u64 = 1 << 24;
 
 /// A start file holds one number.
 const LONGEST_START: u64 = 4_096;
@@ -104,6 +107,8 @@ pub fn import(request: &ImportRequest) -> Result<Summary> {
         }
         Format::Pmd => import_pmd(request, &mut tally),
         Format::Ptdaemon => import_ptdaemon(request, &mut tally),
+        Format::CodeCarbon => import_code_carbon(request, &mut tally),
+        Format::Carbontracker => import_carbontracker(request, &mut tally),
     }?;
     if let Some(path) = &request.marks {
         marks::read(input::open(path)?, path, &mut tally)?;
@@ -118,11 +123,15 @@ pub fn import(request: &ImportRequest) -> Result<Summary> {
 
 /// Refuses options that the format would pass over in silence.
 fn check_options(request: &ImportRequest) -> Result<()> {
-    use Format::{Csv, NvidiaSmi, Pmd, Ptdaemon, Table};
+    use Format::{Carbontracker, CodeCarbon, Csv, NvidiaSmi, Pmd, Ptdaemon, Table};
     let rules: [(&str, bool, &[Format]); 6] = [
         ("--map", request.map.is_some(), &[Table, NvidiaSmi]),
         ("--columns", request.columns.is_some(), &[Table, NvidiaSmi]),
-        ("--utc-offset", request.utc_offset.is_some(), &[Table, NvidiaSmi, Ptdaemon]),
+        (
+            "--utc-offset",
+            request.utc_offset.is_some(),
+            &[Table, NvidiaSmi, Ptdaemon, CodeCarbon, Carbontracker],
+        ),
         ("--time-base", request.time_base.is_some(), &[Csv, Table]),
         ("--anchors", request.anchors.is_some(), &[Csv, Table, NvidiaSmi]),
         ("--rails", request.rails, &[Pmd]),
@@ -243,4 +252,49 @@ fn import_ptdaemon(request: &ImportRequest, sink: &mut dyn RowSink) -> Result<Ve
         )?;
     }
     Ok(files)
+}
+
+fn import_code_carbon(request: &ImportRequest, sink: &mut dyn RowSink) -> Result<Vec<PathBuf>> {
+    for path in &request.paths {
+        let options = code_carbon::Options {
+            source: request.source(path, request.paths.len()),
+            utc_offset: request.utc_offset.unwrap_or(Offset::UTC),
+        };
+        code_carbon::read(input::open(path)?, path, &options, sink)?;
+    }
+    note_utc(request, "Code Carbon's", sink)?;
+    Ok(request.paths.clone())
+}
+
+fn import_carbontracker(request: &ImportRequest, sink: &mut dyn RowSink) -> Result<Vec<PathBuf>> {
+    for path in &request.paths {
+        // All files are called results.json; their two folders tell them apart: architecture and repeat.
+        let source = match (&request.name, request.paths.len()) {
+            (Some(name), 1) => name.clone(),
+            (None, 1) => String::new(),
+            (name, _) => {
+                [name.clone().unwrap_or_default(), folders(path)].join("-").trim_matches('-').to_owned()
+            }
+        };
+        let options =
+            carbontracker::Options { source, utc_offset: request.utc_offset.unwrap_or(Offset::UTC) };
+        carbontracker::read(&read_small(path, LONGEST_RESULTS)?, path, &options, sink)?;
+    }
+    note_utc(request, "carbontracker's", sink)?;
+    Ok(request.paths.clone())
+}
+
+/// The names of the two folders around a file, joined.
+fn folders(path: &Path) -> String {
+    let names: Vec<String> = path.ancestors().skip(1).take(2).map(file_name).collect();
+    names.into_iter().rev().collect::<Vec<_>>().join("-").replace('/', "-")
+}
+
+fn note_utc(request: &ImportRequest, whose: &str, sink: &mut dyn RowSink) -> Result<()> {
+    match request.utc_offset {
+        Some(_) => Ok(()),
+        None => sink.note(format!(
+            "{whose} times are local and do not say their zone; they are taken for UTC, --utc-offset overrides it"
+        )),
+    }
 }

@@ -18,6 +18,7 @@ mod drawn;
 mod figure;
 mod head;
 mod method;
+mod node;
 mod overlay;
 mod phase_errors;
 mod phase_table;
@@ -31,6 +32,7 @@ use std::fmt::Write as _;
 
 use self::curve::{Corners, Curve};
 use self::drawn::Drawn;
+pub use self::node::NodeSection;
 use self::text::{escape, name};
 use crate::Result;
 use crate::comparison::RunComparison;
@@ -64,11 +66,25 @@ const SCRIPT: [&str; 9] = [
 ///
 /// If the traces of the run cannot be read.
 pub fn page(run: &Run, comparison: &RunComparison) -> Result<String> {
-    let drawn = Drawn::load(run, comparison)?;
-    assemble(comparison, run.manifest(), &drawn)
+    page_with_node(run, comparison, None)
 }
 
-fn assemble(comparison: &RunComparison, manifest: &Manifest, drawn: &Drawn) -> Result<String> {
+/// As [`page`], with a section on the whole node where a model was applied to the run.
+///
+/// # Errors
+///
+/// If the traces of the run cannot be read.
+pub fn page_with_node(run: &Run, comparison: &RunComparison, node: Option<&NodeSection>) -> Result<String> {
+    let drawn = Drawn::load(run, comparison)?;
+    assemble(comparison, run.manifest(), &drawn, node)
+}
+
+fn assemble(
+    comparison: &RunComparison,
+    manifest: &Manifest,
+    drawn: &Drawn,
+    node: Option<&NodeSection>,
+) -> Result<String> {
     let (capped, whole) = cap::cap(comparison);
     let reference = drawn.reference.as_ref().map_or_else(Corners::default, Curve::corners);
     let title = format!("{}: sensors against {}", comparison.run, comparison.reference.name);
@@ -81,12 +97,15 @@ fn assemble(comparison: &RunComparison, manifest: &Manifest, drawn: &Drawn) -> R
         escape(&comparison.written_by),
         escape(&title)
     );
-    html.push_str(&navigation(comparison));
+    html.push_str(&navigation(comparison, node.is_some()));
     html.push_str("<main>");
     html.push_str(&head::html(comparison, manifest));
     html.push_str(&summary::html(comparison));
     for (index, (listed, whole)) in capped.sensors.iter().zip(&whole).enumerate() {
         html.push_str(&sensor::html(comparison, index, listed, *whole, drawn, &reference));
+    }
+    if let Some(node) = node {
+        html.push_str(&node::html(node));
     }
     html.push_str(&method::html(comparison));
     html.push_str("</main>\n");
@@ -101,10 +120,13 @@ fn assemble(comparison: &RunComparison, manifest: &Manifest, drawn: &Drawn) -> R
 }
 
 /// Links to the parts of the page.
-fn navigation(comparison: &RunComparison) -> String {
+fn navigation(comparison: &RunComparison, node: bool) -> String {
     let mut html = String::from("<nav aria-label=\"Parts of the report\"><a href=\"#summary\">Summary</a>");
     for (index, judged) in comparison.sensors.iter().enumerate() {
         let _ = write!(html, "<a href=\"#sensor-{index}\">{}</a>", name(&judged.sensor.name));
+    }
+    if node {
+        html.push_str("<a href=\"#node\">The whole node</a>");
     }
     html.push_str(
         "<a href=\"#notes\">Notes</a><a href=\"#method\">Method</a><a href=\"#data\">Data</a></nav>",

@@ -16,7 +16,7 @@ impl Matrix {
         self.cells[row * self.size + column]
     }
 
-    fn set(&mut self, row: usize, column: usize, value: f64) {
+    pub(crate) fn set(&mut self, row: usize, column: usize, value: f64) {
         self.cells[row * self.size + column] = value;
     }
 
@@ -27,6 +27,17 @@ impl Matrix {
                 self.cells[i * self.size + j] += weight * a * b;
             }
         }
+    }
+
+    /// The rows and columns `kept` of this.
+    pub(crate) fn restricted(&self, kept: &[usize]) -> Self {
+        let cells = kept.iter().flat_map(|&i| kept.iter().map(move |&j| self.get(i, j))).collect();
+        Self { size: kept.len(), cells }
+    }
+
+    /// This × `column`.
+    pub(crate) fn apply(&self, column: &[f64]) -> Vec<f64> {
+        (0..self.size).map(|i| column.iter().enumerate().map(|(j, x)| self.get(i, j) * x).sum()).collect()
     }
 
     /// `row` × this × `row`.

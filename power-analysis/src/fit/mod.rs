@@ -16,4 +16,5 @@ pub use drive::Drive;
 pub(crate) use drive::{KNOWN_NEXT_TO_EDGE_S, Signal, fill_boxcar};
 pub(crate) use interval::{Intervals, Sensitivity, intervals};
 pub(crate) use lag::Lag;
+pub(crate) use matrix::Matrix;
 pub(crate) use problem::{Minimum, Problem};

@@ -1,0 +1,20 @@
+//! The energy of a node from its sensors: a model is fitted where a meter is, and used where none is.
+
+mod calibration;
+mod code_carbon_config;
+mod components;
+mod estimation;
+mod estimators;
+mod host;
+mod levels;
+mod model_file;
+mod series;
+
+pub use calibration::{Calibration, CalibrationRequest, HoldOut, RunLevels, calibrate};
+pub use code_carbon_config::code_carbon_config;
+pub use components::{ComponentChannels, choose};
+pub use estimation::{AgainstMeter, EstimateRequest, PhaseEstimate, RunEstimate, estimate};
+pub use estimators::{Assumed, Assumptions, Estimator};
+pub use levels::Cut;
+pub use model_file::{ModelFile, read_model, write_model};
+pub use series::{MethodErrors, NodeLevel, method_errors, node_levels};
