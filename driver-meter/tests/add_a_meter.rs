@@ -57,7 +57,7 @@ fn the_profile_is_served_and_printed_as_the_page_shows() {
     BufReader::new(server.stdout.take().unwrap()).read_line(&mut link).unwrap();
     let patient = "timeout_ms=30000"; // a busy machine must not fail a test
     let printed = output(
-        example("print").arg(format!("driver-meter/examples/my-meter.toml@{}", link.trim())).arg(patient),
+        example("probe").arg(format!("driver-meter/examples/my-meter.toml@{}", link.trim())).arg(patient),
     );
     server.kill().unwrap();
     server.wait().unwrap();

@@ -13,6 +13,8 @@ mod import;
 mod list;
 #[cfg(unix)]
 mod mark;
+#[cfg(feature = "meter")]
+mod meter;
 mod output;
 #[cfg(unix)]
 mod progress;
@@ -77,6 +79,8 @@ enum Command {
     Sync(sync::Arguments),
     Characterise(characterise::Arguments),
     Verify(verify::Arguments),
+    #[cfg(feature = "meter")]
+    Meter(meter::Arguments),
 }
 
 /// Runs the command line of this process.
@@ -120,6 +124,8 @@ fn run(cli: Cli) -> Result<Outcome> {
         Command::Sync(arguments) => sync::run(&arguments),
         Command::Characterise(arguments) => characterise::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
+        #[cfg(feature = "meter")]
+        Command::Meter(arguments) => meter::run(&arguments),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Prints what a meter shows.
 //!
-//! `cargo run -p driver-meter --example print` lists what may be a meter on this machine;
-//! `cargo run -p driver-meter --example print -- sdm120@serial:/dev/ttyUSB0 baud=9600` reads that one five times.
+//! `cargo run -p driver-meter --example probe` lists what may be a meter on this machine;
+//! `cargo run -p driver-meter --example probe -- sdm120@serial:/dev/ttyUSB0 baud=9600` reads that one five times.
 
 #![expect(
     clippy::print_stdout,
