@@ -3,7 +3,7 @@
 //!
 //! The paper finds 10.3 % for Code Carbon, 8.9 to -3.6 % for bounds without and 6.6 % with a prior load, and does not say
 //! which version of Code Carbon, nor what its node takes beside GPUs, CPUs and memory. Here that is 500 W and fans, set so
-//! that version 2 errs by about as much: the order is a result, the size of that one figure is not.
+//! that version 2 errs by about as much: with a smaller rest the order of the methods can differ.
 
 #![expect(
     clippy::unwrap_used,
