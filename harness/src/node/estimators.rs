@@ -121,6 +121,8 @@ pub(super) fn assumed(
             (watts * measured.seconds, how)
         }
     };
+    // Code Carbon counts nothing for a GPU that it cannot read; the reader is told so.
+    let how = if measured.gpu_j.is_some() { how } else { format!("{how}; no GPU measured, none counted") };
     let energy_j = measured.gpu_j.unwrap_or(0.0) + cpu_j + memory_w * measured.seconds;
     Ok((energy_j, Some(memory_w), how))
 }

@@ -30,7 +30,7 @@ pub(super) fn recording(
                 Policy::Optional => "optional",
             }
             .to_owned(),
-            rate_hz: period.map_or(0.0, |period| 1.0 / period.as_secs_f64()),
+            rate_hz: period.map(|period| 1.0 / period.as_secs_f64()),
             jitter: settings.jitter,
             reads_asked: get(&counters.asked),
             reads_done: get(&counters.done),

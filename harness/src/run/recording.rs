@@ -41,8 +41,9 @@ pub struct SourceRecord {
     pub id: String,
     /// What happens if it fails: `required` or `optional`.
     pub policy: String,
-    /// Reads a second that were asked for.
-    pub rate_hz: f64,
+    /// Reads a second that were asked for; `None` where it was never opened, so that no rate was chosen.
+    #[serde(default)]
+    pub rate_hz: Option<f64>,
     /// Share of its period by which each read was delayed at random.
     pub jitter: f64,
     /// Reads that were due.
