@@ -142,6 +142,9 @@ impl Failure {
     }
 
     /// The error of a failed read: what makes the GPU gone is `Disconnected`.
+    // Kept out of the reads themselves, whose way through is then one without jumps.
+    #[cold]
+    #[inline(never)]
     pub(crate) fn reading(self, what: &'static str, device: &str) -> Error {
         let kind = if self.is_gone() { ErrorKind::Disconnected } else { self.kind() };
         Error::new(kind, what).with_context("device", device).with_source(self)
@@ -154,8 +157,12 @@ pub(crate) struct Gone(Option<Failure>);
 
 impl Gone {
     /// Refuses every read after the one that found the GPU gone.
+    #[inline]
     pub(crate) fn check(self, what: &'static str, device: &str) -> Result<(), Error> {
-        self.0.map_or(Ok(()), |failure| Err(failure.reading(what, device)))
+        match self.0 {
+            None => Ok(()),
+            Some(failure) => Err(failure.reading(what, device)),
+        }
     }
 
     /// Remembers a failure that is final, and turns it into the read's error.

@@ -100,9 +100,9 @@ fn targets(costs: &Value, ring: &Value) -> Value {
     ]
     .map(|cost| cost["allocations"].as_u64());
     json!({
-        "power_usage_at_most_1_3": at_most(&gauges["power_usage"]["ratio"], CHEAP_RATIO),
-        "field_186_at_most_1_3": at_most(&gauges["field_186"]["ratio"], CHEAP_RATIO),
-        "ring_at_most_1_1": at_most(&costs["ring"]["ratio"], RING_RATIO),
+        "power_usage_at_most_1_3": at_most(&gauges["power_usage"]["ratio"]["value"], CHEAP_RATIO),
+        "field_186_at_most_1_3": at_most(&gauges["field_186"]["ratio"]["value"], CHEAP_RATIO),
+        "ring_at_most_1_1": at_most(&costs["ring"]["ratio"]["value"], RING_RATIO),
         "no_allocations": allocations.iter().all(|count| *count == Some(0)),
         "none_lost": none("lost"),
         "none_doubled": none("doubled"),
