@@ -5,8 +5,9 @@
 //! cargo run --release -p power-load --example load -- --cpu 0.5 --memory 0.2 --seconds 10
 //! cargo run --release -p power-load --example load -- --ptx-check
 //! ```
-#![expect(clippy::print_stdout, reason = "this is what an example is for")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is what an example is for")]
 
+use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
 
 use power_load::{
@@ -28,7 +29,17 @@ struct Asked {
     ptx_check: bool,
 }
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("load: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run() -> Result<(), Box<dyn std::error::Error>> {
     let asked = parse(std::env::args().skip(1))?;
     if asked.ptx_check {
         for checked in CudaLoad::check_kernels(&asked.cuda)? {

@@ -12,42 +12,10 @@ use std::rc::Rc;
 
 use libloading::Library;
 
-/// A failed call: CUDA's code and words for it.
-#[derive(Debug)]
-pub(super) struct Failure {
-    pub(super) call: &'static str,
-    pub(super) code: c_int,
-    pub(super) words: String,
-}
+use super::codes::{ASLEEP, Attribute, Failure, JIT_OPTIONS, NON_BLOCKING, NoDriver, until_zero};
 
-/// CUDA's codes that a load tells apart (`CUresult` in cuda.h).
-pub(super) mod code {
-    pub(in super::super) const OUT_OF_MEMORY: i32 = 2;
-    pub(in super::super) const NO_DEVICE: i32 = 100;
-}
-
-/// Attributes of a device (`CUdevice_attribute` in cuda.h).
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Attribute {
-    Multiprocessors = 16,
-    CacheBytes = 38,
-    CapabilityMajor = 75,
-    CapabilityMinor = 76,
-}
-
-/// Options of the compiler within the driver (`CUjit_option` in cuda.h).
-const JIT_INFO_LOG: c_uint = 3;
-const JIT_INFO_LOG_BYTES: c_uint = 4;
-const JIT_ERROR_LOG: c_uint = 5;
-const JIT_ERROR_LOG_BYTES: c_uint = 6;
-const JIT_VERBOSE: c_uint = 12;
 /// Room for each of the compiler's logs in bytes.
 const LOG_BYTES: usize = 16 << 10;
-
-/// A stream that does not wait for the default one (`CU_STREAM_NON_BLOCKING`).
-const NON_BLOCKING: c_uint = 1;
-/// An event without times, which is waited for asleep (`CU_EVENT_BLOCKING_SYNC | CU_EVENT_DISABLE_TIMING`).
-const ASLEEP: c_uint = 1 | 2;
 
 type Handle = *mut c_void;
 
@@ -100,15 +68,6 @@ functions! {
 /// NVIDIA's driver, initialised.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Driver(&'static Functions);
-
-/// Why there is no driver.
-#[derive(Debug)]
-pub(super) enum NoDriver {
-    /// No such library, or it lacks a function.
-    Library(libloading::Error),
-    /// It does not start.
-    Start(Failure),
-}
 
 impl Driver {
     /// Loads the library for the rest of the process and initialises it.
@@ -241,16 +200,11 @@ impl Context {
     pub(super) fn compile(&self, ptx: &CStr) -> Result<(Module, String), (Failure, String)> {
         let driver = self.driver();
         let (mut info, mut errors) = (vec![0_u8; LOG_BYTES], vec![0_u8; LOG_BYTES]);
-        let mut options = [JIT_INFO_LOG, JIT_INFO_LOG_BYTES, JIT_ERROR_LOG, JIT_ERROR_LOG_BYTES, JIT_VERBOSE];
+        let mut options = JIT_OPTIONS;
         // Numbers travel as pointers; one byte less than there is, so that the last stays 0.
         let number = ptr::without_provenance_mut::<c_void>;
-        let mut values = [
-            info.as_mut_ptr().cast(),
-            number(LOG_BYTES - 1),
-            errors.as_mut_ptr().cast(),
-            number(LOG_BYTES - 1),
-            number(1),
-        ];
+        let room = number(LOG_BYTES - 1);
+        let mut values = [info.as_mut_ptr().cast(), room, errors.as_mut_ptr().cast(), room, number(1)];
         let mut handle = ptr::null_mut();
         // SAFETY: the text ends with 0, as PTX has to; there are five options with a value each, of which the logs are
         // as long as is said and outlive the call, as do the arrays.
@@ -444,9 +398,4 @@ impl Drop for Event {
         // SAFETY: it was made in this context, and is destroyed once.
         unsafe { (self.context.driver().0.event_destroy)(self.handle) };
     }
-}
-
-fn until_zero(text: &[u8]) -> String {
-    let end = text.iter().position(|byte| *byte == 0).unwrap_or(text.len());
-    String::from_utf8_lossy(&text[..end]).trim().to_owned()
 }

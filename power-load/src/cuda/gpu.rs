@@ -4,7 +4,8 @@ use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::path::PathBuf;
 
-use super::api::{Attribute, Device, Driver, Failure, NoDriver, code};
+use super::api::{Device, Driver};
+use super::codes::{Attribute, Failure, NoDriver, code};
 use crate::{Error, Result};
 
 /// The environment variable that names the driver's library, in place of `libcuda.so.1`.

@@ -3,7 +3,8 @@
 use std::ffi::CStr;
 use std::rc::Rc;
 
-use super::api::{Buffer, Context, Device, Event, Failure, Function, Module, Stream, code};
+use super::api::{Buffer, Context, Device, Event, Function, Module, Stream};
+use super::codes::{Failure, code};
 use super::gpu::{Gpu, Kernel, failed};
 use crate::{Error, Result};
 

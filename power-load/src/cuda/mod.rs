@@ -4,6 +4,7 @@
 //! share of the multiprocessors, not of the time: there is nothing that a sensor's window could beat with.
 
 mod api;
+mod codes;
 mod gpu;
 mod kernels;
 mod worker;

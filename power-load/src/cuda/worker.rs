@@ -4,7 +4,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use super::api::{Device, Failure};
+use super::api::Device;
+use super::codes::Failure;
 use super::gpu::{Gpu, Kernel};
 use super::kernels::{Activity, Kernels};
 use crate::{Error, GpuDemand, Result};
