@@ -102,10 +102,10 @@ pub struct Burst {
 }
 
 impl Burst {
-    /// Ten pulses of 0.4 to 2.4 s, with 2 s of idling at both ends: for a meter that shows a mean 10 times a second, or
-    /// once.
+    /// Eight pulses of 0.4 to 2 s, with 2 s of idling at both ends, 20 s in all: for a meter that shows a mean ten times a
+    /// second, or once.
     pub const fn new(on: Demand) -> Self {
-        Self { on, pulses: 10, shortest_s: 0.4, longest_s: 2.4, idle_s: 2.0 }
+        Self { on, pulses: 8, shortest_s: 0.4, longest_s: 2.0, idle_s: 2.0 }
     }
 }
 
