@@ -125,7 +125,12 @@ impl Arguments {
         if let (Some(_), Some(time)) = (&self.sync_pulses, self.time) {
             let (node, whole) = crate::rig::virtual_node::pulsing(time)?;
             let mut chosen = self.sampling.choose_on(node)?;
-            chosen.whole = chosen.node.is_some().then_some(whole);
+            if chosen.node.is_some() {
+                output::message(
+                    "wattproof: the virtual rig makes the pulses itself, before and after trainings",
+                );
+                chosen.whole = Some(whole);
+            }
             return Ok(chosen);
         }
         self.sampling.choose()
@@ -133,7 +138,9 @@ impl Arguments {
 
     /// The load of the pulses, which real parts need; around a command those of the virtual rig, too.
     fn pulses(&self, chosen: &Chosen) -> Result<Option<Pulses>> {
-        let Some(named) = self.sync_pulses.clone().filter(|_| chosen.whole.is_none()) else { return Ok(None) };
+        let Some(named) = self.sync_pulses.clone().filter(|_| chosen.whole.is_none()) else {
+            return Ok(None);
+        };
         #[cfg(feature = "virtual")]
         if let Some(node) = &chosen.node {
             use crate::rig::virtual_load::VirtualLoad;

@@ -77,7 +77,9 @@ impl Session {
 
     /// Adds the marks that were not known before, of the time that was read.
     fn add_late_marks(&mut self) {
-        let (Some(late), Some(until_ns)) = (&mut self.settings.late_marks, self.read_until_ns) else { return };
+        let (Some(late), Some(until_ns)) = (&mut self.settings.late_marks, self.read_until_ns) else {
+            return;
+        };
         let since_ns = SystemClock.now().nanos().saturating_sub(nanos(self.began.elapsed()));
         for mark in late(since_ns, until_ns) {
             let _ = self.orders.send(Order::Mark(mark));

@@ -124,7 +124,8 @@ impl Session {
                 if let Ok(event) = self.events.recv_timeout(LOOK) {
                     self.take(event);
                 }
-                let told = self.settings.stop.load(Ordering::Relaxed) || self.at_once || self.failure.is_some();
+                let told =
+                    self.settings.stop.load(Ordering::Relaxed) || self.at_once || self.failure.is_some();
                 if told || self.ended.is_some() != was_ended {
                     stop.store(true, Ordering::Relaxed);
                 }
