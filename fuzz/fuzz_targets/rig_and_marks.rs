@@ -11,5 +11,6 @@ fuzz_target!(|data: &[u8]| {
     let _ = marks::parse_line(data);
     let text = String::from_utf8_lossy(data);
     let _ = marks::parse(&text);
+    let _ = marks::parse_datagram(&text, 1 << 40);
     let _ = Rig::parse(&text, Path::new("rig.toml"));
 });

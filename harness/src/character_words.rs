@@ -14,6 +14,19 @@ use crate::load::Load;
 /// Share of a nominal value by which a measured one may differ without a word.
 const AS_NOMINAL: f64 = 0.05;
 
+/// What to do where the load could not tell.
+const EXCITE: &str = "Use a load with random dwells, as `wattproof excite` makes.";
+
+/// Whether the load, and not the sensor, is why window and delay are not known: it repeats itself.
+pub(crate) fn load_cannot_tell(character: &Character) -> bool {
+    let ambiguous = character.transient.as_ref().is_some_and(|found| !found.ambiguous.is_empty());
+    ambiguous
+        || matches!(
+            character.transient_refused,
+            Some(TransientRefusal::Flat | TransientRefusal::Periodic { .. })
+        )
+}
+
 /// All that was found of one sensor, the most important first.
 pub(crate) fn verdict(channel: &Channel, character: &Character, reference: Option<&Load>) -> Vec<String> {
     let mut said = vec![period(channel, &character.update_period)];
@@ -144,7 +157,8 @@ fn transient(
             })
             .collect();
         said.push(format!(
-            "Ambiguous: {} fit{} as well. The load repeats itself; use one with random dwells.",
+            "Ambiguous: window and delay cannot be told by this load, which repeats itself: {} fit{} as well. \
+             {EXCITE}",
             others.join(", or "),
             if others.len() == 1 { "s" } else { "" }
         ));
@@ -196,13 +210,17 @@ fn refusal(refused: &TransientRefusal) -> String {
             explained * 100.0
         ),
         TransientRefusal::Flat => {
-            "Window, delay and gain cannot be told: its response to this load is flat, as of one \
-                                   whose period is the window. Use a load with random dwells."
-                .to_owned()
+            format!(
+                "Window, delay and gain cannot be told: its response to this load is flat, as of one whose period is \
+                 the window. {EXCITE}"
+            )
         }
+        TransientRefusal::Periodic { period_ms } => format!(
+            "Window, delay and gain cannot be told by this load, which repeats itself every {period_ms:.1} ms: a window \
+             shows as the rest of a cycle, and a delay as one that is longer by a cycle. {EXCITE}"
+        ),
         TransientRefusal::NotFixed => {
-            "Window, delay and gain cannot be told: the load does not fix them. Use one with random dwells."
-                .to_owned()
+            format!("Window, delay and gain cannot be told: the load does not fix them. {EXCITE}")
         }
     }
 }

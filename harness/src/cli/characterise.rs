@@ -8,6 +8,7 @@ use clap::Args;
 use super::Outcome;
 use super::output::{JsonOption, message, paragraph, table};
 use crate::card::{self, SensorCard};
+use crate::character_words::load_cannot_tell;
 use crate::characterise::{Request, RunCharacter, characterise};
 use crate::load::Load;
 use crate::run::Run;
@@ -15,7 +16,8 @@ use crate::{Error, Result};
 
 /// Characterise each sensor of a run: update period, window, delay, rise, gain, offset, step and noise.
 ///
-/// Each estimate has its interval; where the load could not tell, that is said instead. A card holds what was found of
+/// Each estimate has its interval; where the load could not tell, that is said instead, and no card is saved; exit code 1
+/// says that it could tell of no sensor. `wattproof excite` makes a load that can. A card holds what was found of
 /// one field of one device by one driver version.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -56,11 +58,18 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome> {
             .or_else(card::folder)
             .ok_or_else(|| Error::new("there is no home for the cards").mend("name a folder: --save=DIR"))?;
         for card in &found.sensors {
+            if load_cannot_tell(&card.character) {
+                message(&format!("wattproof: no card of {} is saved: the load could not tell", card.name));
+                continue;
+            }
             message(&format!("card: {}", card.save(&dir)?.display()));
         }
     }
     arguments.json.write(&found, &text(&found))?;
-    Ok(Outcome::Fine)
+    // Sensors of which nothing was asked are no failure.
+    let mut driven = found.sensors.iter().filter(|card| card.reference.is_some()).peekable();
+    let in_vain = driven.peek().is_some() && driven.all(|card| load_cannot_tell(&card.character));
+    Ok(if in_vain { Outcome::Failed } else { Outcome::Fine })
 }
 
 fn text(found: &RunCharacter) -> String {

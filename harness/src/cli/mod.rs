@@ -8,9 +8,13 @@ mod doctor;
 mod duration;
 mod energy;
 mod estimate;
+#[cfg(unix)]
+mod excite;
 mod export;
 mod import;
 mod list;
+#[cfg(unix)]
+mod loads;
 #[cfg(unix)]
 mod mark;
 #[cfg(feature = "meter")]
@@ -65,6 +69,8 @@ enum Command {
     #[cfg(unix)]
     Record(record::Arguments),
     #[cfg(unix)]
+    Excite(excite::Arguments),
+    #[cfg(unix)]
     Mark(mark::Arguments),
     Recover(recover::Arguments),
     #[cfg(unix)]
@@ -109,6 +115,8 @@ fn run(cli: Cli) -> Result<Outcome> {
         Command::List(arguments) => list::run(&arguments),
         #[cfg(unix)]
         Command::Record(arguments) => record::run(&arguments),
+        #[cfg(unix)]
+        Command::Excite(arguments) => excite::run(&arguments),
         #[cfg(unix)]
         Command::Mark(arguments) => mark::run(&arguments),
         Command::Recover(arguments) => recover::run(&arguments),

@@ -6,15 +6,17 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
+use power_load::{Burst, Demand, Schedule};
 use serde::Serialize;
 
+use super::loads::NamedLoad;
 use super::output::{self, JsonOption};
 use super::progress::Progress;
 use super::{Outcome, duration};
 use crate::Result;
 use crate::inventory::Inventory;
 use crate::record::live::Live;
-use crate::record::{Ended, Settings, record, summary};
+use crate::record::{Ended, Pulses, Settings, record, summary};
 use crate::rig::Rig;
 use crate::run::{Recording, Run};
 
@@ -32,6 +34,10 @@ pub(super) struct Arguments {
     time: Option<Duration>,
     #[command(flatten)]
     sampling: Sampling,
+    /// Put pulses of a load before and after, by which `wattproof sync` aligns clocks: `cpu`, `cuda`, `cuda:0`, or a
+    /// command that reads `on` and `off` from its stdin. Each burst takes some 20 s.
+    #[arg(long, value_name = "LOAD", num_args = 0..=1, default_missing_value = "cpu", value_parser = NamedLoad::parse)]
+    sync_pulses: Option<NamedLoad>,
     /// Leave the command's stdout alone: no marks from lines `__NAME__`.
     #[arg(long)]
     no_stdout_marks: bool,
@@ -74,23 +80,25 @@ struct Outline<'a> {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Outcome> {
-    let chosen = arguments.sampling.choose()?;
+    let chosen = arguments.choose()?;
     let dir = arguments.output.clone().unwrap_or_else(default_folder);
-    let mut settings = Settings::new(Some(dir), chosen.rig);
+    let mut settings = Settings::new(Some(dir), chosen.rig.clone());
     settings.jitter = arguments.sampling.jitter;
     settings.realtime = arguments.sampling.realtime;
-    settings.duration = arguments.time;
+    settings.duration = chosen.whole.or(arguments.time);
+    settings.pulses = arguments.pulses(&chosen)?;
     settings.command.clone_from(&arguments.command);
     settings.stdout_marks = !arguments.no_stdout_marks;
-    settings.notes = chosen.notes;
+    settings.notes.clone_from(&chosen.notes);
     #[cfg(feature = "virtual")]
     if let Some(node) = &chosen.node {
         settings.environment = node.env();
+        settings.late_marks = Some(crate::rig::virtual_node::workload_marks(node));
     }
     let live = Live::default();
     // A command that writes to the same terminal would fight with the line for it.
     let wanted = arguments.command.is_empty() || !io::stdout().is_terminal();
-    let progress = Progress::start(&live, arguments.time, wanted);
+    let progress = Progress::start(&live, arguments.whole_time(&chosen), wanted);
     settings.tell = progress.teller();
     let ended = record(settings, &live);
     drop(progress);
@@ -108,6 +116,50 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome> {
     };
     arguments.json.write(&outline, "")?;
     Ok(outcome(&ended))
+}
+
+impl Arguments {
+    /// Finds the sources. The virtual rig makes pulses of its own where it is known how long the recording takes.
+    fn choose(&self) -> Result<Chosen> {
+        #[cfg(feature = "virtual")]
+        if let (Some(_), Some(time)) = (&self.sync_pulses, self.time) {
+            let (node, whole) = crate::rig::virtual_node::pulsing(time)?;
+            let mut chosen = self.sampling.choose_on(node)?;
+            if chosen.node.is_some() {
+                output::message(
+                    "wattproof: the virtual rig makes the pulses itself, before and after trainings",
+                );
+                chosen.whole = Some(whole);
+            }
+            return Ok(chosen);
+        }
+        self.sampling.choose()
+    }
+
+    /// The load of the pulses, which real parts need; around a command those of the virtual rig, too.
+    fn pulses(&self, chosen: &Chosen) -> Result<Option<Pulses>> {
+        let Some(named) = self.sync_pulses.clone().filter(|_| chosen.whole.is_none()) else {
+            return Ok(None);
+        };
+        #[cfg(feature = "virtual")]
+        if let Some(node) = &chosen.node {
+            use crate::rig::virtual_load::VirtualLoad;
+            output::message("wattproof: the virtual rig's GPUs make the pulses, and rest between them");
+            let (socket, file) = (node.socket(), node.file());
+            return Ok(Some(Pulses::new(move || Ok(VirtualLoad::connect(&socket, &file)?.opened(0.5)))));
+        }
+        // Whether it is to be had at all is said before anything is opened.
+        drop(named.open(1.0)?);
+        Ok(Some(Pulses::new(move || named.open(1.0))))
+    }
+
+    /// How long the recording takes, with its pulses, where that is known.
+    fn whole_time(&self, chosen: &Chosen) -> Option<Duration> {
+        let played = self.sync_pulses.as_ref().map_or(0.0, |_| {
+            Pulses::schedules(&Burst::new(Demand::IDLE)).iter().map(Schedule::seconds).sum()
+        });
+        chosen.whole.or(self.time.map(|time| time + Duration::from_secs_f64(played)))
+    }
 }
 
 /// The command's code where it failed, 2 where the recording did.
@@ -150,6 +202,8 @@ fn default_folder() -> PathBuf {
 pub(super) struct Chosen {
     pub(super) rig: Rig,
     pub(super) notes: Vec<String>,
+    /// How long a node whose workload has an end takes for it.
+    pub(super) whole: Option<Duration>,
     #[cfg(feature = "virtual")]
     pub(super) node: Option<virtual_rig::VirtualRig>,
 }
@@ -157,8 +211,16 @@ pub(super) struct Chosen {
 impl Sampling {
     /// Finds the sources: those of the rig file, those of the virtual rig, or everything that can be read here.
     pub(super) fn choose(&self) -> Result<Chosen> {
+        #[cfg(feature = "virtual")]
+        return self.choose_on(virtual_rig::Description::paper_node());
+        #[cfg(not(feature = "virtual"))]
+        self.choose_on(())
+    }
+
+    /// As [`choose`](Self::choose), with another virtual node.
+    fn choose_on(&self, node: Node) -> Result<Chosen> {
         let mut chosen = match &self.rig {
-            Some(path) if path == Path::new("virtual") => software()?,
+            Some(path) if path == Path::new("virtual") => software(node)?,
             Some(path) => real(Rig::read(path)?),
             None => {
                 let found = Rig::found(&Inventory::discover());
@@ -167,7 +229,7 @@ impl Sampling {
                         "wattproof: nothing can be read here (`wattproof doctor` says why): this is the virtual rig, \
                          whose sensors are made of software",
                     );
-                    software()?
+                    software(node)?
                 } else {
                     real(found)
                 }
@@ -182,21 +244,28 @@ fn real(rig: Rig) -> Chosen {
     Chosen {
         rig,
         notes: Vec::new(),
+        whole: None,
         #[cfg(feature = "virtual")]
         node: None,
     }
 }
 
+/// What the virtual rig is made of.
 #[cfg(feature = "virtual")]
-fn software() -> Result<Chosen> {
+type Node = virtual_rig::Description;
+#[cfg(not(feature = "virtual"))]
+type Node = ();
+
+#[cfg(feature = "virtual")]
+fn software(node: Node) -> Result<Chosen> {
     use crate::rig::virtual_node;
-    let node = virtual_node::start(virtual_rig::Description::paper_node())?;
+    let node = virtual_node::start(node)?;
     let notes = vec!["the sensors are those of the virtual rig, which is made of software".to_owned()];
-    Ok(Chosen { rig: virtual_node::sources(&node)?, notes, node: Some(node) })
+    Ok(Chosen { rig: virtual_node::sources(&node)?, notes, whole: None, node: Some(node) })
 }
 
 #[cfg(not(feature = "virtual"))]
-fn software() -> Result<Chosen> {
+fn software(_: Node) -> Result<Chosen> {
     Err(crate::Error::new("this program was built without the virtual rig")
         .mend("name the sources by --rig FILE"))
 }

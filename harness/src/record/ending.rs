@@ -3,6 +3,8 @@
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use power_core::{Clock, SystemClock};
+
 use super::drain::{Drained, Order};
 use super::report;
 use super::session::{Event, Session};
@@ -58,6 +60,7 @@ impl Session {
 
     /// Has every source read once more, and waits for that.
     pub(super) fn stop_reading(&mut self) {
+        self.read_until_ns.get_or_insert(SystemClock.now().nanos());
         self.fleet.finish();
     }
 
@@ -72,9 +75,21 @@ impl Session {
         }
     }
 
+    /// Adds the marks that were not known before, of the time that was read.
+    fn add_late_marks(&mut self) {
+        let (Some(late), Some(until_ns)) = (&mut self.settings.late_marks, self.read_until_ns) else {
+            return;
+        };
+        let since_ns = SystemClock.now().nanos().saturating_sub(nanos(self.began.elapsed()));
+        for mark in late(since_ns, until_ns) {
+            let _ = self.orders.send(Order::Mark(mark));
+        }
+    }
+
     /// Ends the run.
     pub(super) fn end(mut self, writing: JoinHandle<Drained>) -> Result<Ended> {
         let duration = self.began.elapsed();
+        self.add_late_marks();
         // The listener's last marks come before the end.
         drop(self.listener.take());
         let _ = self.orders.send(Order::Finish);
@@ -101,4 +116,8 @@ impl Session {
         });
         Ok(Ended { run, recording, exit_code: self.exit_code, failure: self.failure })
     }
+}
+
+fn nanos(duration: Duration) -> i64 {
+    i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)
 }

@@ -50,6 +50,25 @@ pub fn parse(text: &str) -> Option<(MarkEvent, String)> {
     (!name.is_empty()).then(|| (event, name.to_owned()))
 }
 
+/// How old a mark may be that says its own time, in ns: what is older is another clock's.
+const OLDEST_NS: i64 = 10_000_000_000;
+
+/// Reads a datagram: a mark, or `at T_NS ` and a mark that was made then, by the host's monotonic clock.
+///
+/// A time that is not within the last 10 s is not taken: the mark is then stamped as it arrives.
+pub fn parse_datagram(text: &str, now_ns: i64) -> Option<Mark> {
+    let stamped = text.trim_start().strip_prefix("at ").and_then(|rest| {
+        let (time, rest) = rest.split_once(' ')?;
+        Some((time.parse::<i64>().ok()?, rest))
+    });
+    let (t_ns, text) = match stamped {
+        Some((time, rest)) if time <= now_ns && time >= now_ns.saturating_sub(OLDEST_NS) => (time, rest),
+        Some((_, rest)) => (now_ns, rest),
+        None => (now_ns, text),
+    };
+    parse(text).map(|(event, name)| Mark { t_ns, event, name })
+}
+
 /// Reads a line `__begin NAME__` as a mark; `None` for any other line.
 pub fn parse_line(line: &[u8]) -> Option<(MarkEvent, String)> {
     let line = std::str::from_utf8(line).ok()?.trim();
@@ -69,12 +88,27 @@ pub(super) fn arrive((event, name): (MarkEvent, String)) -> Mark {
 ///
 /// - if none listens there.
 pub fn send(socket: &Path, event: MarkEvent, name: &str) -> Result<()> {
-    let word = match event {
+    send_text(socket, &format!("{} {name}", word(event)))
+}
+
+/// Sends a mark that was made at a time of its own, by the host's monotonic clock.
+///
+/// # Errors
+///
+/// - if no recording listens there.
+pub fn send_at(socket: &Path, mark: &Mark) -> Result<()> {
+    send_text(socket, &format!("at {} {} {}", mark.t_ns, word(mark.event), mark.name))
+}
+
+const fn word(event: MarkEvent) -> &'static str {
+    match event {
         MarkEvent::Begin => "begin",
         MarkEvent::End => "end",
         MarkEvent::Point => "point",
-    };
-    let text = format!("{word} {name}");
+    }
+}
+
+fn send_text(socket: &Path, text: &str) -> Result<()> {
     let socket_of = || -> io::Result<usize> { UnixDatagram::unbound()?.send_to(text.as_bytes(), socket) };
     socket_of().map(drop).map_err(|error| {
         Error::file(socket, "no recording listens there")
@@ -145,8 +179,8 @@ fn listen(socket: &UnixDatagram, stop: &AtomicBool, orders: &Sender<Order>) {
         match socket.recv(&mut buffer) {
             Ok(length) => {
                 let text = String::from_utf8_lossy(&buffer[..length]);
-                if let Some(mark) = parse(&text) {
-                    let _ = orders.send(Order::Mark(arrive(mark)));
+                if let Some(mark) = parse_datagram(&text, SystemClock.now().nanos()) {
+                    let _ = orders.send(Order::Mark(mark));
                 }
             }
             Err(_) if stop.load(Ordering::Relaxed) => return,
@@ -187,6 +221,20 @@ mod tests {
     }
 
     #[test]
+    fn a_mark_may_say_its_own_time_if_it_is_the_hosts() {
+        let now = 50_000_000_000;
+        let of = |text| parse_datagram(text, now).map(|mark| (mark.t_ns, mark.event, mark.name));
+        let begin = |t_ns| Some((t_ns, MarkEvent::Begin, "a b".to_owned()));
+        assert_eq!(of("begin a b"), begin(now));
+        assert_eq!(of("at 49999000000 begin a b"), begin(49_999_000_000));
+        for other in ["at 1 begin a b", "at 50000000001 begin a b", "at -7 begin a b"] {
+            assert_eq!(of(other), begin(now), "{other}");
+        }
+        assert_eq!(of("at noon"), Some((now, MarkEvent::Point, "at noon".to_owned())));
+        assert_eq!(of("at 5 "), None);
+    }
+
+    #[test]
     fn lines_are_marks_only_in_underscores() {
         assert_eq!(parse_line(b"__begin train__\n"), Some((MarkEvent::Begin, "train".to_owned())));
         assert_eq!(parse_line(b"  __LOADED__\r\n"), Some((MarkEvent::Point, "LOADED".to_owned())));
@@ -199,6 +247,7 @@ mod tests {
         #[test]
         fn any_bytes_are_a_mark_or_none(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
             let _ = parse_line(&bytes);
+            let _ = parse_datagram(&String::from_utf8_lossy(&bytes), 0);
             if let Some((_, name)) = parse(&String::from_utf8_lossy(&bytes)) {
                 prop_assert!(!name.chars().any(char::is_control) && !name.is_empty());
             }

@@ -11,6 +11,8 @@
 //! 5. `session` holds it together: it starts the lanes (`fleet`) and the `child`, takes [`marks`],
 //!    `signals` and failures; `ending` ends the run.
 //!
+//! 6. Where that is asked for, `pulses` of a known load stand at both ends, by which `wattproof sync` aligns clocks.
+//!
 //! [`cost`] counts what all this costs, `report` puts it into the manifest, [`summary`] says it.
 
 mod child;
@@ -25,6 +27,7 @@ pub mod marks;
 mod open;
 pub mod os;
 mod polled;
+mod pulses;
 mod report;
 mod schedule;
 mod session;
@@ -34,5 +37,6 @@ pub mod summary;
 
 pub use drain::Anchors;
 pub use polled::Sample;
+pub use pulses::{OpenedLoad, Pulses, load_error, pulse_mark};
 pub use session::{COMMAND_PHASE, record};
-pub use settings::{Ended, Settings};
+pub use settings::{Ended, LateMarks, Settings};

@@ -9,6 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use power_core::{Clock, HostTime, PowerSource, SystemClock};
+use signal_hook::consts::SIGINT;
 
 use super::child::{self, Running};
 use super::cost::Counters;
@@ -113,6 +114,10 @@ pub(super) struct Session {
     pub(super) failure: Option<Error>,
     pub(super) ended: Option<String>,
     pub(super) began: Instant,
+    /// When the lanes were told to end, in ns.
+    pub(super) read_until_ns: Option<i64>,
+    /// Whether nothing more is to be done before the end: a signal that is no Ctrl-C, or a second one.
+    pub(super) at_once: bool,
 }
 
 impl Session {
@@ -140,6 +145,8 @@ impl Session {
             failure: None,
             ended: None,
             began: Instant::now(),
+            read_until_ns: None,
+            at_once: false,
         }
     }
 
@@ -272,7 +279,8 @@ impl Session {
     /// Starts the command, and takes what happens until the recording is to end.
     fn go_on(&mut self) -> Result<()> {
         self.began = Instant::now();
-        let until = self.settings.duration.map(|duration| self.began + duration);
+        self.pulse_before()?;
+        let until = self.settings.duration.map(|duration| Instant::now() + duration);
         if !self.settings.command.is_empty() && self.ended.is_none() {
             self.start_command()?;
         }
@@ -302,6 +310,7 @@ impl Session {
         if self.running.is_some() {
             self.end_command();
         }
+        self.pulse_after();
         Ok(())
     }
 
@@ -342,13 +351,18 @@ impl Session {
                 self.running = None;
                 self.exit_code = status.ok().map(child::code_of);
                 self.ended.get_or_insert_with(|| "the command ended".to_owned());
-                // As soon after the command as can be.
-                self.fleet.stop();
+                if self.settings.pulses.is_none() {
+                    // As soon after the command as can be.
+                    self.fleet.stop();
+                }
             }
             Event::StdoutEnded => self.stdout_open = false,
             Event::Signal(signal) => match &self.running {
                 Some(running) => running.signal(signal),
-                None => self.ended = Some(format!("signal {signal} came")),
+                None => {
+                    self.at_once |= signal != SIGINT || self.ended.is_some();
+                    self.ended.get_or_insert_with(|| format!("signal {signal} came"));
+                }
             },
         }
     }

@@ -9,9 +9,10 @@ use std::time::Duration;
 use power_core::SystemClock;
 
 use super::drain::Anchors;
+use super::pulses::Pulses;
 use crate::Error;
 use crate::rig::Rig;
-use crate::run::{Recording, Run};
+use crate::run::{Mark, Recording, Run};
 
 /// What is to be recorded, and how.
 pub struct Settings {
@@ -29,6 +30,10 @@ pub struct Settings {
     pub duration: Option<Duration>,
     /// Whether marks are looked for on the command's stdout.
     pub stdout_marks: bool,
+    /// A load by whose pulses at both ends clocks can be aligned.
+    pub pulses: Option<Pulses>,
+    /// Marks that are known only in the end, of what happened between two times of the host.
+    pub late_marks: Option<LateMarks>,
     /// Environment of the command, beside that of this process.
     pub environment: Vec<(&'static str, OsString)>,
     /// What a reader of the run has to know.
@@ -40,6 +45,9 @@ pub struct Settings {
     /// Tells a person what happens.
     pub tell: Box<dyn FnMut(&str) + Send>,
 }
+
+/// Gives the marks between two times of the host, in ns.
+pub type LateMarks = Box<dyn FnMut(i64, i64) -> Vec<Mark> + Send>;
 
 impl std::fmt::Debug for Settings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -58,6 +66,8 @@ impl Settings {
             command: Vec::new(),
             duration: None,
             stdout_marks: true,
+            pulses: None,
+            late_marks: None,
             environment: Vec::new(),
             notes: Vec::new(),
             stop: Arc::default(),

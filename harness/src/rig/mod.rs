@@ -3,6 +3,8 @@
 mod file;
 pub mod rate;
 #[cfg(feature = "virtual")]
+pub mod virtual_load;
+#[cfg(feature = "virtual")]
 pub mod virtual_node;
 
 use std::path::Path;

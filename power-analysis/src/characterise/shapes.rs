@@ -146,6 +146,12 @@ pub(super) struct Points {
 }
 
 impl Points {
+    /// Median time between two publications in milliseconds.
+    pub(super) fn typical_gap_ms(&self) -> Option<f64> {
+        let gaps: Vec<f64> = self.times.windows(2).map(|pair| (pair[1] - pair[0]) * 1e3).collect();
+        crate::stats::median(&gaps)
+    }
+
     /// The publications whose windows lie where the drive is known.
     pub(super) fn covered(times_ns: &[i64], watts: &[f64], counts: bool, drive: &Drive) -> Self {
         let span = drive.span().seconds();

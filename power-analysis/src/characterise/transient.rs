@@ -131,6 +131,11 @@ pub enum TransientRefusal {
     },
     /// The response is the same whatever the delay, as with a load whose period is the window.
     Flat,
+    /// The load repeats itself faster than the sensor's window and period can be told from the rest of a cycle.
+    Periodic {
+        /// Period of the load in milliseconds.
+        period_ms: f64,
+    },
     /// The data do not fix every parameter.
     NotFixed,
 }
@@ -292,7 +297,7 @@ fn report(
         .collect();
     let n = count(points.len());
     let resolution_ms = drive.resolution() * 1e3;
-    Ok(Transient {
+    let found = Transient {
         class: chosen.shape.class(),
         runner_up: chosen.runner_up,
         decided: chosen.decided,
@@ -310,7 +315,22 @@ fn report(
         resolution_ms,
         ambiguous,
         response_ms: fitted.response_ms(&best.at),
-    })
+    };
+    refuse_repeats(found, drive, points)
+}
+
+/// Refuses what a periodic load cannot tell and no other minimum gives away.
+///
+/// A load of period L shows the window W as L - W, and the delay as one of L more (sensors.md §5.2). Where L is not twice as
+/// long as the longest window that fits, or as the time between two publications, those are as plausible.
+fn refuse_repeats(found: Transient, drive: &Drive, points: &Points) -> Result<Transient, TransientRefusal> {
+    let Some(period_ms) = drive.period_s().map(|seconds| seconds * 1e3) else { return Ok(found) };
+    let longest = [found.window_ms.map(|window| window.high), points.typical_gap_ms()];
+    let longest_ms = longest.into_iter().flatten().fold(0.0, f64::max);
+    if found.ambiguous.is_empty() && period_ms < 2.0 * longest_ms {
+        return Err(TransientRefusal::Periodic { period_ms });
+    }
+    Ok(found)
 }
 
 impl Transient {

@@ -20,6 +20,9 @@ pub struct Drive {
 /// Time before and after an edge of a commanded load in which nothing else may change the power, in seconds.
 pub(crate) const KNOWN_NEXT_TO_EDGE_S: f64 = 2.0;
 
+/// Share of a dwell by which two that are meant to be alike may differ.
+const ALIKE: f64 = 0.05;
+
 /// Something with a power and an integral at every time.
 pub(crate) trait Signal {
     /// Power in watts at `t` seconds. `hint` speeds up queries whose times ascend.
@@ -196,6 +199,25 @@ impl Drive {
         count
     }
 
+    /// Period in seconds of a commanded load that repeats itself: nine in ten of its times on are alike, and of its times
+    /// off. `None` where they are not, and of a measured load, whose noise hides that.
+    pub(crate) fn period_s(&self) -> Option<f64> {
+        if !self.commanded {
+            return None;
+        }
+        let (low, high) = self.levels_w();
+        let mut dwells = [Vec::new(), Vec::new()];
+        for (pair, &watts) in self.times.windows(2).zip(&self.watts) {
+            dwells[usize::from(watts > 0.5 * (low + high))].push(pair[1] - pair[0]);
+        }
+        let usual = |dwells: &[f64]| {
+            let median = crate::stats::median(dwells)?;
+            let alike = dwells.iter().filter(|dwell| (*dwell - median).abs() <= ALIKE * median).count();
+            (alike * 10 >= dwells.len() * 9).then_some(median)
+        };
+        Some(usual(&dwells[0])? + usual(&dwells[1])?)
+    }
+
     /// Number of knots.
     pub fn len(&self) -> usize {
         self.times.len()
@@ -300,6 +322,23 @@ mod tests {
         assert!((drive.power(at(9_000_000_000), &mut hint) - 100.0).abs() < 1e-12);
         let energy = drive.energy(at(4_000_000_000), &mut hint) - drive.energy(at(0), &mut hint);
         assert!((energy - 600.0).abs() < 1e-9, "{energy}");
+    }
+
+    #[test]
+    fn a_wave_has_a_period_and_random_dwells_have_none() {
+        let dwells = |dwell: &dyn Fn(i64) -> i64| {
+            let mut t = 0;
+            let steps = (0..60).map(|k| {
+                t += dwell(k) * 1_000_000;
+                (t, if k % 2 == 0 { 1.0 } else { 0.0 })
+            });
+            Drive::of_steps(0.0, steps.collect()).unwrap()
+        };
+        // On for 40 ms, off for 60, told with a jitter of 1 ms.
+        let wave = dwells(&|k| if k % 2 == 0 { 60 + k % 3 - 1 } else { 40 - k % 3 + 1 }).period_s();
+        assert!((wave.unwrap() - 0.1).abs() < 2e-3, "{wave:?}");
+        assert_eq!(dwells(&|k| 20 + k * 37 % 71).period_s(), None);
+        assert_eq!(dwells(&|k| if k < 30 { 67 } else { 80 }).period_s(), None);
     }
 
     #[test]

@@ -296,7 +296,11 @@ impl Description {
     }
 
     /// Power of GPU `index` without a load and its power limit, in W.
-    pub(crate) fn gpu_span_w(&self, index: usize) -> Result<(f64, f64)> {
+    ///
+    /// # Errors
+    ///
+    /// If its model is unknown.
+    pub fn gpu_span_w(&self, index: usize) -> Result<(f64, f64)> {
         let own = self.gpus.get(index);
         let model = Model::find(own.and_then(|gpu| gpu.model.as_ref()).unwrap_or(&self.model))?;
         let idle_w = own.and_then(|gpu| gpu.idle_w).unwrap_or(model.idle_w);
