@@ -8,8 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::run::{Run, TimeBase};
 use crate::traces::{self, Role, power_channels};
-use crate::words;
-use crate::{Error, Result};
+use crate::{Error, Result, timekeeping, words};
 
 /// What to compare.
 #[derive(Debug, Clone, Default)]
@@ -117,6 +116,7 @@ pub fn compare(run: &Run, request: &Request) -> Result<RunComparison> {
         let subject = subject(run, &name, &sensor.readings)?;
         judged.push(judge(subject, outcome));
     }
+    notes.extend(timekeeping::remarks(run.manifest(), &run.alignment()?));
     notes.dedup();
     Ok(RunComparison {
         schema_version: 1,

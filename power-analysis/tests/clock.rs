@@ -268,7 +268,7 @@ fn exchanges(clock: &DeviceClock, count: i64, seed: i64) -> Vec<Exchange> {
             let start_ns = k * 100_000_000 + (k * 7_919 + seed * 104_729) % 1_000_000;
             let width = 100_000 + (k * k * 31 + seed * 17) % 1_900_000;
             let moment = start_ns + width * ((k * 13 + seed) % 97) / 97;
-            Exchange { start_ns, end_ns: start_ns + width, device_ns: clock.device_ns(moment) }
+            Exchange::stamped_once(start_ns, start_ns + width, clock.device_ns(moment))
         })
         .collect()
 }
@@ -299,7 +299,11 @@ fn exchange_bounds_always_hold_the_truth() {
 fn a_wrong_answer_is_rejected_and_a_clock_that_was_set_is_told() {
     let clock = DeviceClock::new(SECOND, 15.0);
     let mut answers = exchanges(&clock, 600, 5);
-    answers[200].device_ns += 40_000_000;
+    answers[200] = Exchange::stamped_once(
+        answers[200].start_ns,
+        answers[200].end_ns,
+        answers[200].device_start_ns + 40_000_000,
+    );
     let fit = exchange(&answers, 1).expect("bounds");
     assert_eq!((fit.rejected, fit.shape), (1, ClockShape::Linear), "{fit:?}");
 
