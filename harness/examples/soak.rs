@@ -34,7 +34,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     rig.set_rates(&rates)?;
     let mut settings = Settings::new(Some(dir.clone()), rig);
     settings.duration = Some(Duration::from_secs(seconds));
-    settings.tell = Box::new(|what| say(what));
+    settings.tell = Box::new(say);
     let (ended_to, ended) = channel::<()>();
     let watching = thread::spawn(move || {
         let (began, mut seen) = (Instant::now(), Vec::new());

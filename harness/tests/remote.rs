@@ -66,13 +66,12 @@ struct Serving {
 impl Serving {
     /// Starts a server and waits until it says how it is read.
     fn start(mut command: Command) -> Self {
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child =
+            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut rig = String::new();
-        let mut lines = BufReader::new(child.stdout.as_mut().unwrap());
+        let mut lines = BufReader::new(child.stdout.take().unwrap());
         while !rig.contains("options") {
-            if lines.read_line(&mut rig).unwrap() == 0 {
-                panic!("it serves nothing: {}", said(&child.wait_with_output().unwrap()));
-            }
+            assert!(lines.read_line(&mut rig).unwrap() > 0, "it serves nothing: {:?}", child.wait());
         }
         Self { child, rig }
     }
@@ -193,7 +192,8 @@ fn offset_and_drift_lie_within_what_exchanges_allow() {
          options = {{ token = \"{TOKEN}\" }}\n",
         server.address()
     );
-    let mut settings = Settings::new(Some(site.path("run")), Rig::parse(&rig, Path::new("rig.toml")).unwrap());
+    let mut settings =
+        Settings::new(Some(site.path("run")), Rig::parse(&rig, Path::new("rig.toml")).unwrap());
     settings.duration = Some(Duration::from_secs(6));
     let run = record(settings, &Live::default()).unwrap().run.unwrap();
     let request = Request { load: None, channels: Vec::new(), search_ns: 3_000_000_000 };
@@ -203,7 +203,10 @@ fn offset_and_drift_lie_within_what_exchanges_allow() {
     let host_ns = (fit.origin_ns - Wrong::OFFSET_NS) / (1_000_000 + Wrong::PPM) * 1_000_000;
     let truth_ns = host_ns - Wrong::of(host_ns);
     let slack_ns = 200_000;
-    assert!((fit.offset_low_ns - slack_ns..=fit.offset_high_ns + slack_ns).contains(&truth_ns), "{fit:?} {truth_ns}");
+    assert!(
+        (fit.offset_low_ns - slack_ns..=fit.offset_high_ns + slack_ns).contains(&truth_ns),
+        "{fit:?} {truth_ns}"
+    );
     assert!(fit.drift_ppm.unwrap().contains(60.004), "{fit:?}");
     // Reading the meter takes time, of which nobody knows when it looked: that is in the uncertainty, too.
     let aligned = found.clocks[0].alignment.clone().unwrap();
@@ -270,14 +273,23 @@ fn what_a_beginner_does_first_is_answered_in_a_sentence() {
     };
     assert!(record(&with("")).contains("needs the option token_file"));
     assert!(record(&with("options = { token = \"not-the-token\" }")).contains("the token is wrong"));
-    let output = wattproof().args(["serve-meter", "sdm630@tcp:127.0.0.1:1", "--token", "short"]).output().unwrap();
-    assert!(output.status.code() == Some(2) && text(&output.stderr).contains("8 to 128"), "{}", said(&output));
+    let output =
+        wattproof().args(["serve-meter", "sdm630@tcp:127.0.0.1:1", "--token", "short"]).output().unwrap();
+    assert!(
+        output.status.code() == Some(2) && text(&output.stderr).contains("8 to 128"),
+        "{}",
+        said(&output)
+    );
     let output = wattproof().arg("serve-meter").output().unwrap();
     assert!(text(&output.stderr).contains("METER@LINK"), "{}", said(&output));
     // Another server at the same place.
     let address = served.rig.lines().find_map(|line| line.split("tcp:").nth(1)).unwrap().trim_matches('"');
     let output = wattproof().args(site.serve(address)).output().unwrap();
-    assert!(output.status.code() == Some(2) && text(&output.stderr).contains("--listen"), "{}", said(&output));
+    assert!(
+        output.status.code() == Some(2) && text(&output.stderr).contains("--listen"),
+        "{}",
+        said(&output)
+    );
 }
 
 #[test]
@@ -312,5 +324,9 @@ fn a_rig_that_is_up_is_used_by_other_processes_until_it_is_told_to_end() {
     let output = wattproof().args(["rig", "up", "--seconds", "0.2"]).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
     let output = wattproof().args(["rig", "up", "--rig", "/nowhere.toml"]).output().unwrap();
-    assert!(output.status.code() == Some(2) && text(&output.stderr).contains("/nowhere.toml"), "{}", said(&output));
+    assert!(
+        output.status.code() == Some(2) && text(&output.stderr).contains("/nowhere.toml"),
+        "{}",
+        said(&output)
+    );
 }

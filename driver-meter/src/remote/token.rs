@@ -40,7 +40,7 @@ impl Token {
         getrandom::fill(&mut bytes).map_err(|error| {
             Error::from_io(ErrorKind::Unavailable, "no random token can be made", error.into())
         })?;
-        Ok(Self(bytes.iter().map(|byte| format!("{byte:02x}")).collect()))
+        Ok(Self(format!("{:032x}", u128::from_ne_bytes(bytes))))
     }
 
     /// The token itself, to be handed to who may read.
