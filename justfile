@@ -37,3 +37,7 @@ bench *arguments:
 miri:
     MIRIFLAGS="-Zmiri-disable-isolation -Zmiri-no-short-fd-operations" PROPTEST_CASES=4 \
         cargo +nightly miri test -p driver-rapl --lib -- --skip panics --skip no_number
+
+# Memory, wake-ups and CPU of a long recording of the virtual rig at 1 kHz; 3600 s write some gigabytes meanwhile.
+soak seconds="3600" folder="/tmp":
+    cargo run --release -p harness --example soak -- {{seconds}} {{folder}}

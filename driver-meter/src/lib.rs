@@ -12,6 +12,7 @@ pub mod link;
 pub mod modbus;
 pub mod profile;
 pub mod ptdaemon;
+pub mod remote;
 pub mod scpi;
 pub mod simulator;
 pub mod streams;

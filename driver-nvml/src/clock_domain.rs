@@ -86,7 +86,8 @@ fn fit(domain: ClockDomain, clock: ReadClock, observations: &[Observation]) -> O
         let now = clock(anchor)?;
         let stamp = i64::try_from(*newest_us).ok()?.checked_mul(1_000)?;
         let age = now.checked_sub(stamp)?;
-        if age < -(ALIKE_NS + anchor.width_ns) {
+        // A width that nobody knows excuses nothing.
+        if age < -(ALIKE_NS + anchor.width_ns.unwrap_or(0)) {
             return None;
         }
         youngest_ns = youngest_ns.min(age);
@@ -116,7 +117,7 @@ mod tests {
             realtime_ns: EPOCH + monotonic_ns,
             boottime_ns: Some(monotonic_ns + slept_ns),
             raw_ns: None,
-            width_ns: 200,
+            width_ns: Some(200),
         }
     }
 

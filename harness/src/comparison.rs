@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 
 use power_analysis::{Comparison, Incomparable, Interval, Phase, Reference, Settings};
-use power_core::Channel;
+use power_core::{Channel, Delivery, Quantity};
 use serde::{Deserialize, Serialize};
 
 use crate::run::{Run, TimeBase};
 use crate::traces::{self, Role, power_channels};
-use crate::words;
-use crate::{Error, Result};
+use crate::{Error, Result, timekeeping, words};
 
 /// What to compare.
 #[derive(Debug, Clone, Default)]
@@ -117,6 +116,7 @@ pub fn compare(run: &Run, request: &Request) -> Result<RunComparison> {
         let subject = subject(run, &name, &sensor.readings)?;
         judged.push(judge(subject, outcome));
     }
+    notes.extend(timekeeping::remarks(run.manifest(), &run.alignment()?));
     notes.dedup();
     Ok(RunComparison {
         schema_version: 1,
@@ -160,8 +160,15 @@ fn phases(run: &Run) -> Result<Vec<Phase>> {
         .collect())
 }
 
+/// Time between two readings that was asked for; `None` where the recorder did not set the pace: of what streams, and of
+/// what another host reads, it fetches many readings at once.
 fn asked_period_ns(run: &Run, name: &str) -> Result<Option<i64>> {
-    let source = run.source_of(run.channel(name)?);
+    let channel = run.channel(name)?;
+    let source = run.source_of(channel);
+    let far = source.descriptor.channels.iter().any(|beside| beside.quantity == Quantity::ClockExchange);
+    if far || run.describe(channel).delivery == Delivery::Streamed {
+        return Ok(None);
+    }
     Ok(source.asked_period_ns.and_then(|nanos| i64::try_from(nanos).ok()))
 }
 

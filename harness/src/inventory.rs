@@ -1,14 +1,15 @@
 //! What can be read on this machine: every device that a driver finds, under the name that a run would give it.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
 use power_core::{Access, Descriptor, Driver, Found, Options};
 use serde::Serialize;
 
-use crate::drivers;
-use crate::rig::rate;
+use crate::rig::{Rig, SourceSpec, rate};
+use crate::{Result, drivers};
 
 /// Everything that the drivers of this program find, in their order.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -38,6 +39,9 @@ pub struct Listed {
     /// How often `record` reads it where nobody says, in Hz; `None` where it was not opened.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub default_rate_hz: Option<f64>,
+    /// What its driver is told: nothing, but for a source of a rig file. Not shown, since a token may be among it.
+    #[serde(skip)]
+    options: Options,
 }
 
 impl Listed {
@@ -72,10 +76,36 @@ impl Inventory {
                     access,
                     descriptor: None,
                     default_rate_hz: None,
+                    options: Options::new(),
                 });
             }
         }
         Self { schema_version: 1, sources }
+    }
+
+    /// What a rig file names, or everything that the drivers find where there is none.
+    ///
+    /// # Errors
+    ///
+    /// - if the rig file cannot be read, or is none.
+    pub fn of(rig: Option<&Path>) -> Result<Self> {
+        rig.map_or_else(|| Ok(Self::discover()), |path| Ok(Self::named(&Rig::read(path)?)))
+    }
+
+    /// The sources of a rig file, of which nothing is opened yet.
+    fn named(rig: &Rig) -> Self {
+        let listed = |source: &SourceSpec| Listed {
+            id: source.name.clone(),
+            // A rig names only drivers that there are.
+            driver: drivers::find(&source.driver).map_or("", Driver::id),
+            device: source.device.clone(),
+            name: format!("{} by {}", source.device, source.driver),
+            access: Access::Ready,
+            descriptor: None,
+            default_rate_hz: None,
+            options: source.options.clone(),
+        };
+        Self { schema_version: 1, sources: rig.sources.iter().map(listed).collect() }
     }
 
     /// Opens every device that can be read, learns what it measures, and closes it again.
@@ -84,7 +114,7 @@ impl Inventory {
     pub fn describe(&mut self) {
         for listed in self.sources.iter_mut().filter(|listed| listed.is_ready()) {
             let Some(driver) = drivers::find(listed.driver) else { continue };
-            match driver.open(&listed.device, &Options::new()) {
+            match driver.open(&listed.device, &listed.options) {
                 Ok(source) => {
                     let descriptor = source.descriptor().clone();
                     let period = rate::default_period(&descriptor, Duration::ZERO);

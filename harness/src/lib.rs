@@ -23,6 +23,7 @@ pub mod report;
 pub mod rig;
 pub mod run;
 pub mod sync;
+pub mod timekeeping;
 pub mod traces;
 pub mod words;
 

@@ -236,7 +236,7 @@ fn clocks_that_step() {
     fill(&mut writer);
     let second = 1_000_000_000;
     let mut anchor = |monotonic_ns, realtime_off, boottime_off| {
-        let width_ns = 100;
+        let width_ns = Some(100);
         let realtime_ns = monotonic_ns + realtime_off;
         let boottime_ns = Some(monotonic_ns + boottime_off);
         writer.anchor(Anchor { monotonic_ns, realtime_ns, boottime_ns, raw_ns: None, width_ns }).unwrap();

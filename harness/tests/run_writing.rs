@@ -39,7 +39,8 @@ fn a_recording_has_all_it_was_given() {
     let sources = fill(&mut writer);
     writer.set_asked_period(sources[0], 10_000_000);
     writer.describe(sources[0], |descriptor| descriptor.device = "Better name".to_owned()).unwrap();
-    let anchor = Anchor { monotonic_ns: 1, realtime_ns: 2, boottime_ns: Some(3), raw_ns: None, width_ns: 4 };
+    let anchor =
+        Anchor { monotonic_ns: 1, realtime_ns: 2, boottime_ns: Some(3), raw_ns: None, width_ns: Some(4) };
     writer.anchor(anchor).unwrap();
     let alignment = Alignment(BTreeMap::from([("meter".to_owned(), clock())]));
     writer.set_alignment(alignment.clone());

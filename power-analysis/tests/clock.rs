@@ -268,7 +268,7 @@ fn exchanges(clock: &DeviceClock, count: i64, seed: i64) -> Vec<Exchange> {
             let start_ns = k * 100_000_000 + (k * 7_919 + seed * 104_729) % 1_000_000;
             let width = 100_000 + (k * k * 31 + seed * 17) % 1_900_000;
             let moment = start_ns + width * ((k * 13 + seed) % 97) / 97;
-            Exchange { start_ns, end_ns: start_ns + width, device_ns: clock.device_ns(moment) }
+            Exchange::stamped_once(start_ns, start_ns + width, clock.device_ns(moment))
         })
         .collect()
 }
@@ -295,11 +295,57 @@ fn exchange_bounds_always_hold_the_truth() {
     }
 }
 
+/// A device that stamps question and answer is bounded as well however long it thinks between the two.
+#[test]
+fn four_stamps_bound_a_slow_device_as_well_as_a_quick_one() {
+    for seed in 0..100 {
+        let clock = DeviceClock::new(-5_000 * SECOND, 40.0 - as_f64(seed));
+        let at = |k: i64, thinks: i64| {
+            let start_ns = k * 200_000_000 + (k * 7_919 + seed * 104_729) % 1_000_000;
+            // Its way there and back takes 60 to 400 µs each, and they differ.
+            let there = 60_000 + (k * k * 31 + seed * 17) % 340_000;
+            let back = 60_000 + (k * 137 + seed * 7_001) % 340_000;
+            let (asked, answered) = (start_ns + there, start_ns + there + thinks);
+            Exchange {
+                start_ns,
+                end_ns: answered + back,
+                device_start_ns: clock.device_ns(asked),
+                device_end_ns: clock.device_ns(answered),
+            }
+        };
+        let bounds = |thinks| {
+            let exchanges: Vec<Exchange> = (0..300).map(|k| at(k, thinks)).collect();
+            let fit = exchange(&exchanges, 1).expect("bounds");
+            let host = (0..60 * SECOND).step_by(100_000);
+            let host = host.min_by_key(|&t| (clock.device_ns(t) - fit.origin_ns).abs()).expect("a time");
+            let truth = host - clock.device_ns(host);
+            assert!(
+                (fit.offset_low_ns - 101_000..=fit.offset_high_ns + 101_000).contains(&truth),
+                "{fit:?} {truth}"
+            );
+            assert_eq!((fit.rejected, fit.shape), (0, ClockShape::Linear));
+            fit.uncertainty_ns()
+        };
+        let (quick, slow) = (bounds(0), bounds(50_000_000));
+        assert!(quick < 250_000 && slow < quick + 20_000, "{quick} {slow}");
+        // Stamped once, the same answers are known to half of what the device thinks.
+        let once: Vec<Exchange> = (0..300)
+            .map(|k| at(k, 50_000_000))
+            .map(|e| Exchange::stamped_once(e.start_ns, e.end_ns, e.device_end_ns))
+            .collect();
+        assert!(exchange(&once, 1).expect("bounds").uncertainty_ns() > 20_000_000);
+    }
+}
+
 #[test]
 fn a_wrong_answer_is_rejected_and_a_clock_that_was_set_is_told() {
     let clock = DeviceClock::new(SECOND, 15.0);
     let mut answers = exchanges(&clock, 600, 5);
-    answers[200].device_ns += 40_000_000;
+    answers[200] = Exchange::stamped_once(
+        answers[200].start_ns,
+        answers[200].end_ns,
+        answers[200].device_start_ns + 40_000_000,
+    );
     let fit = exchange(&answers, 1).expect("bounds");
     assert_eq!((fit.rejected, fit.shape), (1, ClockShape::Linear), "{fit:?}");
 

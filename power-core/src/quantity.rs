@@ -74,6 +74,13 @@ pub enum Quantity {
     PowerFactor,
     /// A state or a set of flags of the device, as its raw number (performance state, throttle reasons).
     State,
+    /// An exchange of times with the device's clock, by which that is related to the host's: the device time of such a
+    /// reading is when the device was asked, its count how many nanoseconds later it answered, and its stamp brackets
+    /// both on the host.
+    ClockExchange,
+    /// Time that whoever stamps the device took to read it, in nanoseconds (raw counts): the device times of the
+    /// polled channels of this source are midpoints, known to half of it.
+    ReadTime,
 }
 
 impl Quantity {
@@ -96,7 +103,7 @@ impl Quantity {
     pub const fn unit(self) -> Unit {
         match self {
             Self::Power { .. } | Self::EstimatedPower => Unit::Watt,
-            Self::EnergyCounter { .. } | Self::State => Unit::Count,
+            Self::EnergyCounter { .. } | Self::State | Self::ClockExchange | Self::ReadTime => Unit::Count,
             Self::Utilisation | Self::PowerFactor => Unit::One,
             Self::MemoryUsed => Unit::Byte,
             Self::Temperature => Unit::Celsius,
@@ -122,7 +129,14 @@ impl Quantity {
 
     /// Whether readings are raw counts (`u64`) rather than measured numbers (`f64`).
     pub const fn is_counted(self) -> bool {
-        matches!(self, Self::EnergyCounter { .. } | Self::MemoryUsed | Self::State)
+        matches!(
+            self,
+            Self::EnergyCounter { .. }
+                | Self::MemoryUsed
+                | Self::State
+                | Self::ClockExchange
+                | Self::ReadTime
+        )
     }
 }
 
@@ -144,6 +158,8 @@ impl fmt::Display for Quantity {
             Self::ApparentPower => "apparent power",
             Self::PowerFactor => "power factor",
             Self::State => "state",
+            Self::ClockExchange => "clock exchange",
+            Self::ReadTime => "read time",
         })
     }
 }

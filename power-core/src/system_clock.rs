@@ -29,7 +29,13 @@ impl SystemClock {
         let before = os::monotonic();
         let (realtime_ns, boottime_ns, raw_ns) = (os::realtime(), os::boottime(), os::raw());
         let width_ns = os::monotonic() - before;
-        Anchor { monotonic_ns: before + width_ns / 2, realtime_ns, boottime_ns, raw_ns, width_ns }
+        Anchor {
+            monotonic_ns: before + width_ns / 2,
+            realtime_ns,
+            boottime_ns,
+            raw_ns,
+            width_ns: Some(width_ns),
+        }
     }
 }
 

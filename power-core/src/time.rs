@@ -140,7 +140,7 @@ pub enum ClockDomain {
         /// Ticks a second that the device counts in, where known.
         tick_hz: Option<f64>,
     },
-    /// The real-time clock of another host.
+    /// A clock of another host: its real-time clock, unless the source's details name another.
     RemoteHost {
         /// That host's name.
         host: String,
@@ -173,8 +173,17 @@ pub struct Anchor {
     pub boottime_ns: Option<i64>,
     /// `CLOCK_MONOTONIC_RAW`, where the host has it.
     pub raw_ns: Option<i64>,
-    /// Time that reading the clocks took: the times above are simultaneous to within this.
-    pub width_ns: i64,
+    /// Time that reading the clocks took: the times above are simultaneous to within this. `None` where nobody says.
+    ///
+    /// Runs of before write 0 for unknown, and reading several clocks never takes no time: 0 is read as `None`.
+    #[cfg_attr(feature = "serde", serde(default, deserialize_with = "known_width"))]
+    pub width_ns: Option<i64>,
+}
+
+#[cfg(feature = "serde")]
+fn known_width<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    let width: Option<i64> = serde::Deserialize::deserialize(deserializer)?;
+    Ok(width.filter(|width| *width != 0))
 }
 
 /// A source of host time, injected so that tests run on a virtual one.

@@ -26,6 +26,8 @@ fn units_parse_from_their_symbols() {
     for quantity in [
         Quantity::power(),
         Quantity::State,
+        Quantity::ClockExchange,
+        Quantity::ReadTime,
         Quantity::Utilisation,
         Quantity::MemoryUsed,
         Quantity::Temperature,

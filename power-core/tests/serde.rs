@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use power_core::{
-    Access, Accuracy, Averaging, Channel, ChannelId, ClockDomain, Delivery, Descriptor, Flags, Found, Joules,
-    Lane, Options, Quantity, Scope, Unit, Watts,
+    Access, Accuracy, Anchor, Averaging, Channel, ChannelId, ClockDomain, Delivery, Descriptor, Flags, Found,
+    Joules, Lane, Options, Quantity, Scope, Unit, Watts,
 };
 use proptest::prelude::*;
 use serde_json::json;
@@ -33,6 +33,8 @@ fn quantities() -> Vec<Quantity> {
         Quantity::ApparentPower,
         Quantity::PowerFactor,
         Quantity::State,
+        Quantity::ClockExchange,
+        Quantity::ReadTime,
     ]
 }
 
@@ -124,6 +126,21 @@ fn what_may_be_left_out_has_its_default() {
     let descriptor: Descriptor = serde_json::from_str(text).unwrap();
     let expected = Descriptor::new("d", "x", vec![Channel::new("p", Quantity::Voltage)]);
     assert_eq!(descriptor, expected.with_lane(Lane::new("l")));
+}
+
+#[test]
+fn the_width_of_an_anchor_of_an_older_run_is_unknown_where_it_says_0() {
+    let anchor = |width: &str| {
+        let text =
+            format!("{{\"monotonic_ns\":1,\"realtime_ns\":2,\"boottime_ns\":null,\"raw_ns\":null{width}}}");
+        serde_json::from_str::<Anchor>(&text).unwrap()
+    };
+    for unknown in ["", ",\"width_ns\":0", ",\"width_ns\":null"] {
+        assert_eq!(anchor(unknown).width_ns, None, "{unknown}");
+    }
+    assert_eq!(anchor(",\"width_ns\":130").width_ns, Some(130));
+    round_trip(&anchor(""));
+    round_trip(&anchor(",\"width_ns\":130"));
 }
 
 #[test]

@@ -154,6 +154,13 @@ pub static MODELS: &[Model] = &[
         options: crate::http::tasmota::OPTIONS,
         open: crate::http::open_tasmota,
     },
+    Model {
+        id: "wattproof-remote",
+        name: "A meter of another host, served there by `wattproof serve-meter`",
+        ways: &[Way::Tcp(crate::remote::PORT)],
+        options: crate::remote::OPTIONS,
+        open: crate::remote::open,
+    },
 ];
 
 /// The instrument of this name.

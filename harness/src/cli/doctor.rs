@@ -1,6 +1,7 @@
 //! `wattproof doctor`: what can be read here, what cannot, and the line that mends it.
 
 use std::fmt::Write as _;
+use std::path::PathBuf;
 
 use clap::Args;
 
@@ -8,6 +9,7 @@ use super::Outcome;
 use super::output::{JsonOption, paragraph};
 use crate::Result;
 use crate::doctor::{Examination, Level, examine};
+use crate::inventory::Inventory;
 
 /// Say what can be read here, what cannot, and the exact line that mends it.
 ///
@@ -15,12 +17,15 @@ use crate::doctor::{Examination, Level, examine};
 /// 2: nothing can be read.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
+    /// Examine the sources of this rig file instead of what is found here, meters of other hosts among them.
+    #[arg(long, value_name = "FILE")]
+    rig: Option<PathBuf>,
     #[command(flatten)]
     json: JsonOption,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Outcome> {
-    let found = examine();
+    let found = examine(Inventory::of(arguments.rig.as_deref())?);
     arguments.json.write(&found, &text(&found))?;
     Ok(match (found.ready, found.ok()) {
         (0, _) => Outcome::Unable,

@@ -1,6 +1,7 @@
 //! `wattproof list`: what can be read here.
 
 use std::fmt::Write as _;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
@@ -20,12 +21,15 @@ pub(super) struct Arguments {
     /// List what cannot be read, too, and why.
     #[arg(long)]
     all: bool,
+    /// List the sources of this rig file instead, meters of other hosts among them.
+    #[arg(long, value_name = "FILE")]
+    rig: Option<PathBuf>,
     #[command(flatten)]
     json: JsonOption,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Outcome> {
-    let mut inventory = Inventory::discover();
+    let mut inventory = Inventory::of(arguments.rig.as_deref())?;
     inventory.describe();
     arguments.json.write(&inventory, &text(&inventory, arguments.all))?;
     Ok(if inventory.ready().next().is_some() { Outcome::Fine } else { Outcome::Failed })

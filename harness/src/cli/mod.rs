@@ -26,7 +26,13 @@ mod progress;
 mod record;
 mod recover;
 mod report;
+#[cfg(all(unix, feature = "virtual"))]
+mod rig;
+#[cfg(all(unix, feature = "meter"))]
+mod serve_meter;
 mod sync;
+#[cfg(unix)]
+mod until;
 mod verify;
 #[cfg(unix)]
 mod watch;
@@ -87,6 +93,10 @@ enum Command {
     Verify(verify::Arguments),
     #[cfg(feature = "meter")]
     Meter(meter::Arguments),
+    #[cfg(all(unix, feature = "meter"))]
+    ServeMeter(serve_meter::Arguments),
+    #[cfg(all(unix, feature = "virtual"))]
+    Rig(rig::Arguments),
 }
 
 /// Runs the command line of this process.
@@ -134,6 +144,10 @@ fn run(cli: Cli) -> Result<Outcome> {
         Command::Verify(arguments) => verify::run(&arguments),
         #[cfg(feature = "meter")]
         Command::Meter(arguments) => meter::run(&arguments),
+        #[cfg(all(unix, feature = "meter"))]
+        Command::ServeMeter(arguments) => serve_meter::run(&arguments),
+        #[cfg(all(unix, feature = "virtual"))]
+        Command::Rig(arguments) => rig::run(&arguments),
     }
 }
 

@@ -13,12 +13,13 @@ use super::loads::NamedLoad;
 use super::output::{self, JsonOption};
 use super::progress::Progress;
 use super::{Outcome, duration};
-use crate::Result;
+use crate::alignment::Alignment;
 use crate::inventory::Inventory;
 use crate::record::live::Live;
 use crate::record::{Ended, Pulses, Settings, record, summary};
 use crate::rig::Rig;
 use crate::run::{Recording, Run};
+use crate::{Result, timekeeping};
 
 /// Record every sensor around a command, for a time, or until Ctrl-C.
 ///
@@ -184,6 +185,10 @@ fn tell(ended: &Ended) {
     });
     output::message(summary::cost(&ended.recording, rest).trim_end());
     if let Some(run) = &ended.run {
+        // Nothing has aligned it yet.
+        for what in timekeeping::remarks(run.manifest(), &Alignment::default()) {
+            output::message(&format!("wattproof: {what}"));
+        }
         output::message(&format!("run: {}", run.dir().display()));
     }
     if let Some(failure) = &ended.failure {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Finding, Level};
 use crate::record::os;
+use crate::timekeeping::{self, Kept};
 
 /// All findings about the machine.
 pub(super) fn findings() -> Vec<Finding> {
@@ -16,6 +17,7 @@ pub(super) fn findings() -> Vec<Finding> {
         findings.push(realtime());
         findings.extend(governor());
         findings.extend(clock_source());
+        findings.push(wall_clock());
     }
     findings
 }
@@ -124,6 +126,21 @@ fn governor() -> Option<Finding> {
         what,
         Some("sudo cpupower frequency-set -g performance".to_owned()),
     ))
+}
+
+/// Whether the wall clock is kept, which matters where readings of several hosts meet.
+fn wall_clock() -> Finding {
+    let kept = Kept::of(&timekeeping::facts(), "");
+    let about = "wall clock";
+    let what = format!("it is {}", kept.words());
+    match kept {
+        Kept::Within(nanos) if nanos <= timekeeping::GOOD_NS => Finding::new(Level::Fine, about, what, None),
+        _ => {
+            let what =
+                format!("{what}; only recordings of several hosts would need it, and `sync` relates those");
+            Finding::new(Level::Note, about, what, Some("sudo timedatectl set-ntp true".to_owned()))
+        }
+    }
 }
 
 /// A clock that takes a system call or a bus access to read.

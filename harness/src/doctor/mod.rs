@@ -63,9 +63,9 @@ impl Examination {
     }
 }
 
-/// Examines this machine. Blocks for the drivers' discovery and for a quarter of a second of wake-ups.
-pub fn examine() -> Examination {
-    let mut inventory = Inventory::discover();
+/// Examines this machine and these sources. Blocks while the sources are opened and for a quarter of a second of
+/// wake-ups.
+pub fn examine(mut inventory: Inventory) -> Examination {
     inventory.describe();
     let mut findings: Vec<Finding> = inventory.sources.iter().map(sensor).collect();
     findings.extend(inventory.sources.iter().filter_map(persistence));

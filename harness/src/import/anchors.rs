@@ -17,7 +17,7 @@ const LONGEST_LINE: u64 = 4_096;
 
 /// Reads all anchors of a file, in the order of the file.
 ///
-/// A line that does not say how long reading the clocks took gives an anchor of width 0.
+/// A line that does not say how long reading the clocks took, or says 0, gives an anchor of unknown width.
 ///
 /// # Errors
 ///
@@ -66,7 +66,9 @@ fn parse_line(line: &[u8]) -> Result<Anchor, (String, String)> {
     let [Some(monotonic_ns), Some(realtime_ns), boottime_ns, raw_ns, width_ns] = values else {
         return Err(("needs both mono and real".into(), FORM.into()));
     };
-    Ok(Anchor { monotonic_ns, realtime_ns, boottime_ns, raw_ns, width_ns: width_ns.unwrap_or(0) })
+    // As runs on disk have it: reading clocks takes some time.
+    let width_ns = width_ns.filter(|width| *width != 0);
+    Ok(Anchor { monotonic_ns, realtime_ns, boottime_ns, raw_ns, width_ns })
 }
 
 #[cfg(test)]
@@ -79,8 +81,9 @@ mod tests {
         let text = b"mono 22958005177 real 1795520826400100148 boot 22958004980 raw 22877951596\n\nmono 1 real 2 width 3";
         let anchors = read(&text[..], Path::new("clocks.txt")).unwrap();
         assert_eq!(anchors[0].boottime_ns, Some(22_958_004_980));
-        assert_eq!(anchors[0].width_ns, 0);
-        let second = Anchor { monotonic_ns: 1, realtime_ns: 2, boottime_ns: None, raw_ns: None, width_ns: 3 };
+        assert_eq!(anchors[0].width_ns, None);
+        let second =
+            Anchor { monotonic_ns: 1, realtime_ns: 2, boottime_ns: None, raw_ns: None, width_ns: Some(3) };
         assert_eq!(anchors[1], second);
     }
 

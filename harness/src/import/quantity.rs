@@ -32,7 +32,7 @@ pub struct WireQuantity {
     pub unit: Option<WireUnit>,
 }
 
-const NAMES: [(&str, Quantity); 15] = [
+const NAMES: [(&str, Quantity); 17] = [
     ("power", Quantity::power()),
     ("instantaneous power", Quantity::instantaneous_power()),
     ("average power", Quantity::average_power(Duration::ZERO)),
@@ -48,6 +48,8 @@ const NAMES: [(&str, Quantity); 15] = [
     ("apparent power", Quantity::ApparentPower),
     ("power factor", Quantity::PowerFactor),
     ("state", Quantity::State),
+    ("clock exchange", Quantity::ClockExchange),
+    ("read time", Quantity::ReadTime),
 ];
 
 /// The words for `quantity` that [`parse`] reads back as the same quantity, in its stored unit.
@@ -264,6 +266,8 @@ mod tests {
             Quantity::ApparentPower,
             Quantity::PowerFactor,
             Quantity::State,
+            Quantity::ClockExchange,
+            Quantity::ReadTime,
         ] {
             let parsed = parse(&words(quantity)).unwrap();
             assert_eq!(parsed, WireQuantity { quantity, unit: None }, "{}", words(quantity));

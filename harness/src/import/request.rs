@@ -166,12 +166,12 @@ fn import_csv(request: &ImportRequest, sink: &mut dyn RowSink) -> Result<Vec<Pat
 /// Puts the anchors of a file into the run.
 fn add_anchors(path: &Path, sink: &mut dyn RowSink) -> Result<()> {
     let anchors = anchors::read(input::open(path)?, path)?;
-    let silent = anchors.iter().filter(|anchor| anchor.width_ns == 0).count();
+    let silent = anchors.iter().filter(|anchor| anchor.width_ns.is_none()).count();
     anchors.into_iter().try_for_each(|anchor| sink.anchor(anchor))?;
     if silent > 0 {
         let name = file_name(path);
         let what =
-            "anchors that do not say how long reading the clocks took; their width of 0 stands for unknown";
+            "anchors that do not say how long reading the clocks took: how simultaneous they are is unknown";
         sink.note(format!("{name}: {what}: {silent}"))?;
     }
     Ok(())

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fs;
 
+use crate::timekeeping;
+
 /// The machine, as far as the system says; what is not known is left out.
 pub(super) fn facts() -> BTreeMap<String, String> {
     let mut facts = BTreeMap::new();
@@ -19,6 +21,7 @@ pub(super) fn facts() -> BTreeMap<String, String> {
     add("cpu", entry("/proc/cpuinfo", "model name", ':'));
     add("memory", entry("/proc/meminfo", "MemTotal", ':'));
     add("cpus", std::thread::available_parallelism().ok().map(|cpus| cpus.to_string()));
+    facts.extend(timekeeping::facts());
     facts
 }
 

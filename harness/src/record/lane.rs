@@ -68,19 +68,24 @@ impl Lane {
         }
         // Whoever waits for this may be gone already; then there is nothing to be told.
         let _ = self.events.send(Event::LaneReady);
+        // The clock is read as seldom as can be: what ended the last read, or the last sleep, is near enough to now.
+        let mut now = SystemClock.now();
         while !self.stop.load(Ordering::Relaxed) {
             self.take_arrivals();
             let Some((index, due)) = self.next() else {
                 thread::park_timeout(INTERRUPTIBLE);
+                now = SystemClock.now();
                 continue;
             };
-            if SystemClock.now() < due {
-                if !self.sleep(due) {
+            if now < due {
+                let (woken, on_time) = self.sleep(due);
+                now = woken;
+                if !on_time {
                     continue;
                 }
-                cost::count(&mut lateness, SystemClock.now().since(due).unwrap_or_default());
+                cost::count(&mut lateness, now.since(due).unwrap_or_default());
             }
-            self.read(index, &mut readings);
+            now = self.read(index, &mut readings);
             let used = self.ring.buffer().capacity() - self.ring.slots();
             fullest = fullest.max(used);
         }
@@ -103,19 +108,19 @@ impl Lane {
         dues.min_by_key(|(_, due)| *due)
     }
 
-    /// Sleeps until `due`; gives `false` if it was woken before.
-    fn sleep(&self, due: HostTime) -> bool {
+    /// Sleeps until `due`; gives the time, and `false` if it was woken before.
+    fn sleep(&self, due: HostTime) -> (HostTime, bool) {
         loop {
-            let Some(left) = due.since(SystemClock.now()).filter(|left| !left.is_zero()) else { return true };
+            let now = SystemClock.now();
+            let Some(left) = due.since(now).filter(|left| !left.is_zero()) else { return (now, true) };
             if left <= INTERRUPTIBLE {
                 os::sleep_until(due);
                 continue;
             }
             thread::park_timeout(left.saturating_sub(MARGIN));
-            if self.stop.load(Ordering::Relaxed)
-                || due.since(SystemClock.now()).is_some_and(|left| left > MARGIN)
-            {
-                return false;
+            let now = SystemClock.now();
+            if self.stop.load(Ordering::Relaxed) || due.since(now).is_some_and(|left| left > MARGIN) {
+                return (now, false);
             }
         }
     }
@@ -133,16 +138,18 @@ impl Lane {
         }
     }
 
-    fn read(&mut self, index: usize, readings: &mut Vec<Reading>) {
+    /// Reads a source; gives when that had ended.
+    fn read(&mut self, index: usize, readings: &mut Vec<Reading>) -> HostTime {
         let polled = &mut self.sources[index];
-        let outcome = polled.read(readings, &mut self.ring);
-        let missed = polled.schedule.advance(SystemClock.now());
+        let (outcome, ended) = polled.read(readings, &mut self.ring);
+        let missed = polled.schedule.advance(ended);
         add(&polled.counters.missed, missed);
         add(&polled.counters.asked, 1 + missed);
         if let Outcome::Lost { source, error, at } = outcome {
             // The recording may be ending; the source then ends with the message.
             let _ = self.events.send(Event::Lost { number: polled.number, source, error, at });
         }
+        ended
     }
 
     #[expect(clippy::cast_precision_loss, reason = "a share of a ring far below 2^53")]

@@ -97,6 +97,46 @@ pub fn may_be_realtime() -> bool {
     std::thread::spawn(|| become_realtime().is_ok()).join().unwrap_or(false)
 }
 
+/// What the kernel knows of how this host's wall clock is kept.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct KernelClock {
+    /// Whether something keeps it.
+    pub synchronised: bool,
+    /// The most that it is wrong by, in microseconds.
+    pub max_error_us: i64,
+    /// What it is likely to be wrong by, in microseconds.
+    pub estimated_error_us: i64,
+    /// By how much it is made to run faster, in parts per million.
+    pub frequency_ppm: f64,
+}
+
+/// How this host's wall clock is kept (adjtimex(2)); `None` where the system does not say.
+#[cfg(target_os = "linux")]
+#[expect(unsafe_code, reason = "neither std nor rustix has adjtimex")]
+#[cfg_attr(
+    target_pointer_width = "64",
+    expect(clippy::useless_conversion, reason = "long is narrower on 32-bit targets")
+)]
+pub fn kernel_clock() -> Option<KernelClock> {
+    // SAFETY: all zeros are a timex, a struct of integers; and its `modes` of 0 asks to change nothing.
+    let mut state: libc::timex = unsafe { std::mem::zeroed() };
+    // SAFETY: `state` is valid and exclusively borrowed for the length of the call, which writes nothing else.
+    let status = unsafe { libc::adjtimex(&raw mut state) };
+    #[expect(clippy::cast_precision_loss, reason = "ppm with a 16-bit fraction, at most 500")]
+    (status >= 0).then(|| KernelClock {
+        synchronised: status != libc::TIME_ERROR && state.status & libc::STA_UNSYNC == 0,
+        max_error_us: i64::from(state.maxerror),
+        estimated_error_us: i64::from(state.esterror),
+        frequency_ppm: i64::from(state.freq) as f64 / f64::from(1 << 16),
+    })
+}
+
+/// How this host's wall clock is kept, which nobody says here.
+#[cfg(not(target_os = "linux"))]
+pub fn kernel_clock() -> Option<KernelClock> {
+    None
+}
+
 /// Keeps what this process has in memory, and will have, from being paged out.
 ///
 /// # Errors

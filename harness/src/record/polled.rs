@@ -101,12 +101,16 @@ impl Polled {
         self.source.is_some()
     }
 
-    /// Reads once, hands what it gave to the writer, and counts. Allocates nothing once `readings` has its size,
-    /// unless the source fails.
-    pub(super) fn read(&mut self, readings: &mut Vec<Reading>, ring: &mut Producer<Sample>) -> Outcome {
+    /// Reads once, hands what it gave to the writer, and counts; gives when the read had ended. Allocates nothing once
+    /// `readings` has its size, unless the source fails.
+    pub(super) fn read(
+        &mut self,
+        readings: &mut Vec<Reading>,
+        ring: &mut Producer<Sample>,
+    ) -> (Outcome, HostTime) {
         let Some(source) = &mut self.source else {
             add(&self.counters.away, 1);
-            return Outcome::Away;
+            return (Outcome::Away, SystemClock.now());
         };
         readings.clear();
         let start = SystemClock.now();
@@ -122,7 +126,7 @@ impl Polled {
         let Err(error) = result else {
             self.failures = 0;
             add(&self.counters.done, 1);
-            return Outcome::Read;
+            return (Outcome::Read, end);
         };
         add(&self.counters.failed, 1);
         self.push_missing(readings, (start, end), error.kind(), ring);
@@ -132,12 +136,13 @@ impl Polled {
             ErrorKind::Timeout | ErrorKind::Busy | ErrorKind::Overrange | ErrorKind::Protocol
         );
         if passes && self.failures < MOST_FAILURES {
-            return Outcome::Failed;
+            return (Outcome::Failed, end);
         }
-        match self.source.take() {
+        let outcome = match self.source.take() {
             Some(source) => Outcome::Lost { source, error, at: start },
             None => Outcome::Away,
-        }
+        };
+        (outcome, end)
     }
 
     /// A row without a value for each channel that a failed read gave none for: the gap shows.
@@ -235,7 +240,7 @@ mod tests {
         let mut readings = Vec::with_capacity(16);
         let ((), allocations) = alloc::count(|| {
             for _ in 0..1000 {
-                assert!(matches!(polled.read(&mut readings, &mut ring), Outcome::Read));
+                assert!(matches!(polled.read(&mut readings, &mut ring).0, Outcome::Read));
                 polled.schedule.advance(SystemClock.now());
                 while out.pop().is_ok() {}
             }
@@ -266,7 +271,7 @@ mod tests {
         let mut polled = polled(source(&["a", "b"], &failures));
         let (mut ring, mut out) = RingBuffer::new(64);
         let mut readings = Vec::new();
-        let mut read = |polled: &mut Polled| polled.read(&mut readings, &mut ring);
+        let mut read = |polled: &mut Polled| polled.read(&mut readings, &mut ring).0;
         assert!(matches!(read(&mut polled), Outcome::Read));
         assert!(matches!(read(&mut polled), Outcome::Failed));
         assert!(matches!(read(&mut polled), Outcome::Lost { .. }));

@@ -7,6 +7,7 @@ use power_analysis::faults::Following;
 use super::text::{counted, escape, grouped, name, shell_word};
 use crate::comparison::{Judged, RunComparison, Subject};
 use crate::run::{Manifest, Origin};
+use crate::timekeeping;
 
 /// How a sensor fared, in a word or two and as a class of the style sheet.
 pub(super) fn standing(judged: &Judged) -> (&'static str, &'static str) {
@@ -104,8 +105,9 @@ fn reference(reference: &Subject) -> String {
 }
 
 fn host(comparison: &RunComparison) -> String {
-    let known: Vec<String> =
-        comparison.host.iter().map(|(key, value)| format!("{} {}", escape(key), escape(value))).collect();
+    // How its clock is kept stands in the notes, where it matters.
+    let facts = comparison.host.iter().filter(|(key, _)| !key.starts_with(timekeeping::PREFIX));
+    let known: Vec<String> = facts.map(|(key, value)| format!("{} {}", escape(key), escape(value))).collect();
     if known.is_empty() { "unknown".into() } else { known.join("; ") }
 }
 

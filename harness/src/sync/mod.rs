@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::alignment::{AlignedClock, AlignedTimes, Alignment};
 use crate::load::{Load, Loaded, SYNC_PHASES};
 use crate::run::{ChannelRef, Run, TimeBase};
-use crate::{Error, Result};
+use crate::{Error, Result, timekeeping};
 use target::{Target, targets};
 
 /// Time constants that a load behind its command can have, in nanoseconds: a GPU's is 1 to 16 ms.
@@ -109,7 +109,9 @@ pub fn sync(run: &Run, request: &Request) -> Result<RunSync> {
     for clock in &mut found {
         clock.verdict = words::verdict(clock, load.as_ref());
     }
-    Ok(RunSync { schema_version: 1, run: run.name(), load, clocks: found, notes })
+    let mut found = RunSync { schema_version: 1, run: run.name(), load, clocks: found, notes };
+    found.notes.extend(timekeeping::remarks(run.manifest(), &found.alignment(run)?));
+    Ok(found)
 }
 
 impl RunSync {
@@ -283,7 +285,7 @@ fn alignment_of(target: &Target, clock: &SyncedClock, load_ns: i64) -> Option<Al
         offset_ns: fit.offset_ns,
         drift_ppm,
         origin_ns: fit.origin_ns,
-        uncertainty_ns: Some(unsigned(fit.uncertainty_ns())),
+        uncertainty_ns: Some(unsigned(fit.uncertainty_ns().saturating_add(target.own_ns))),
         drift_uncertainty_ppm,
         window_ns: None,
         stamps: None,

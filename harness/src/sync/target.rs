@@ -3,7 +3,7 @@
 use power_analysis::characterise::{changes, update_period};
 use power_analysis::clock::Exchange;
 use power_analysis::{CONFIDENCE, Raw, Readings, ReadingsBuilder, Values};
-use power_core::{Channel, ClockDomain, Delivery};
+use power_core::{Channel, ClockDomain, Delivery, Quantity};
 
 use super::{is_own, power_nanos};
 use crate::run::{ChannelRef, RowValue, Run};
@@ -28,6 +28,8 @@ pub(super) struct Target {
     /// Highest offset that causality allows: no value was heard before it was made.
     pub(super) latest_ns: Option<i64>,
     pub(super) tick_ns: i64,
+    /// By how much its own times can be wrong against its own clock: half a read by whoever stamps them.
+    pub(super) own_ns: i64,
 }
 
 pub(super) fn targets(run: &Run, wanted: &[ChannelRef]) -> Result<Vec<Target>> {
@@ -72,12 +74,25 @@ fn target(run: &Run, channel: ChannelRef) -> Result<Target> {
         by_publication: false,
         latest_ns: None,
         tick_ns,
+        own_ns: 0,
     };
     let readings = if own {
         let stamped: Vec<(i64, i64, i64, Raw)> =
             rows.iter().filter_map(|row| Some((row.0, row.1, row.2?, row.3))).collect();
         found.latest_ns = stamped.iter().map(|row| row.1.saturating_sub(row.2)).min();
-        own_readings(described, stamped, &mut found).ok_or_else(no_power)?
+        let readings = own_readings(described, stamped, &mut found).ok_or_else(no_power)?;
+        if let Some(exchanges) = handed_over(run, channel, Quantity::ClockExchange)? {
+            // Its readings were taken before anybody asked for them: only these tell of its clock.
+            found.exchanges = exchanges;
+            (found.by_publication, found.latest_ns) = (false, None);
+            if described.delivery == Delivery::Polled {
+                let reads = handed_over(run, channel, Quantity::ReadTime)?.unwrap_or_default();
+                let longest =
+                    reads.iter().map(|read| read.device_end_ns.saturating_sub(read.device_start_ns));
+                found.own_ns = longest.max().unwrap_or(0) / 2;
+            }
+        }
+        readings
     } else {
         let mut builder = ReadingsBuilder::new(described.clone()).ok_or_else(no_power)?;
         for row in &rows {
@@ -100,6 +115,26 @@ fn target(run: &Run, channel: ChannelRef) -> Result<Target> {
     Ok(found)
 }
 
+/// What the source of `channel` hands over as times on its own clock with a length, in its channel of `quantity`; `None`
+/// where it has no such channel.
+fn handed_over(run: &Run, channel: ChannelRef, quantity: Quantity) -> Result<Option<Vec<Exchange>>> {
+    let beside =
+        |other: &ChannelRef| other.source() == channel.source() && run.describe(*other).quantity == quantity;
+    let Some(wanted) = run.channels().find(beside) else { return Ok(None) };
+    let mut found = Vec::new();
+    run.visit(&[wanted], |batch| {
+        found.extend(batch.rows().filter_map(|row| {
+            let (RowValue::Count(length), Some(device_start_ns)) = (row.value, row.t_device_ns) else {
+                return None;
+            };
+            let device_end_ns = device_start_ns.checked_add_unsigned(length)?;
+            Some(Exchange { start_ns: row.t_start_ns, end_ns: row.t_end_ns, device_start_ns, device_end_ns })
+        }));
+        Ok(())
+    })?;
+    Ok(Some(found))
+}
+
 /// The readings of a source by its own times, and its exchanges.
 ///
 /// A device that repeats a time shows when it published, however often it is asked; then the first answer with that time
@@ -117,10 +152,9 @@ fn own_readings(
             .iter()
             .enumerate()
             .filter(|(index, row)| !by_publication || (*index > 0 && stamped[index - 1].2 != row.2))
-            .map(|(index, row)| Exchange {
-                start_ns: if by_publication { stamped[index - 1].0 } else { row.0 },
-                end_ns: row.1,
-                device_ns: row.2,
+            .map(|(index, row)| {
+                let start_ns = if by_publication { stamped[index - 1].0 } else { row.0 };
+                Exchange::stamped_once(start_ns, row.1, row.2)
             })
             .collect();
     }

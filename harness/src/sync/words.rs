@@ -201,7 +201,7 @@ mod tests {
             realtime_ns,
             boottime_ns: None,
             raw_ns: None,
-            width_ns: 100,
+            width_ns: Some(100),
         };
         let second = 1_000_000_000;
         assert_eq!(host_clock(&[anchor(0, 5), anchor(second, second + 400_000)]), None);

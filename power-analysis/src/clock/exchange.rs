@@ -11,20 +11,31 @@ const STEEPEST: f64 = 2e-3;
 /// Exchanges that a stretch needs before it counts as the clock having been set, rather than as wrong answers.
 const FEWEST: usize = 3;
 
-/// One exchange with a device that stamps by its own clock.
+/// One exchange with a device that stamps by its own clock: four times, of which a device that stamps its answer once
+/// gives two at once ([`stamped_once`](Self::stamped_once)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Exchange {
     /// Time base just before asking.
     pub start_ns: i64,
     /// Time base just after the answer.
     pub end_ns: i64,
-    /// The device's own time in the answer.
-    pub device_ns: i64,
+    /// The device's own time when it was asked.
+    pub device_start_ns: i64,
+    /// The device's own time when it answered.
+    pub device_end_ns: i64,
+}
+
+impl Exchange {
+    /// An exchange with a device whose answer has one time, of some moment between asking and hearing it.
+    pub const fn stamped_once(start_ns: i64, end_ns: i64, device_ns: i64) -> Self {
+        Self { start_ns, end_ns, device_start_ns: device_ns, device_end_ns: device_ns }
+    }
 }
 
 /// Bounds of offset and drift that hold for certain, from exchanges in any order.
 ///
-/// Each exchange says `start ≤ device + offset + drift × (device - origin) ≤ end`. The bounds are those of the polygon
+/// Each exchange says that the device was asked no earlier than `start`, and answered no later than `end`: with
+/// m(x) = x + offset + drift × (x - origin), `start ≤ m(device_start)` and `m(device_end) ≤ end`. The bounds are those of the polygon
 /// that all of them leave (set membership; for offsets alone, the intersection of Marzullo 1984). Where they contradict
 /// each other, single ones are rejected; where a whole stretch does, the clock was set, and the bounds are those of the
 /// longest stretch. Device times are whole multiples of `tick_ns`, cut off: the true one is up to a tick later. Costs
@@ -41,7 +52,7 @@ pub fn exchange(exchanges: &[Exchange], tick_ns: i64) -> Result<ClockFit, ClockR
         return Err(ClockRefusal::TooFew { points: sorted.len() });
     };
     // Offsets are kept small, so that they are exact as floating-point numbers.
-    let around = first.start_ns.saturating_sub(first.device_ns);
+    let around = first.start_ns.saturating_sub(first.device_start_ns);
     let tick_ns = tick_ns.max(1);
     let (stretches, rejected) = stretches(&sorted, around, tick_ns);
     let longest = stretches.iter().max_by_key(|stretch| stretch.len()).ok_or(ClockRefusal::NotFixed)?;
@@ -69,7 +80,7 @@ pub fn exchange(exchanges: &[Exchange], tick_ns: i64) -> Result<ClockFit, ClockR
 
 fn middle(stretch: &[Exchange]) -> i64 {
     let ends = stretch.first().zip(stretch.last());
-    ends.map_or(0, |(first, last)| i64::midpoint(first.device_ns, last.device_ns))
+    ends.map_or(0, |(first, last)| i64::midpoint(first.device_start_ns, last.device_start_ns))
 }
 
 /// Where offsets count from.
@@ -82,15 +93,19 @@ struct Frame {
 
 impl Frame {
     fn gate(self, exchange: &Exchange) -> (Point, Point) {
-        let x = seconds(exchange.device_ns.saturating_sub(self.origin_ns));
-        let offset = |host: i64| seconds(host.saturating_sub(exchange.device_ns).saturating_sub(self.around));
-        ((x, offset(exchange.start_ns.saturating_sub(self.tick_ns))), (x, offset(exchange.end_ns)))
+        let point = |device: i64, host: i64| {
+            let offset = host.saturating_sub(device).saturating_sub(self.around);
+            (seconds(device.saturating_sub(self.origin_ns)), seconds(offset))
+        };
+        let asked = point(exchange.device_start_ns, exchange.start_ns.saturating_sub(self.tick_ns));
+        (asked, point(exchange.device_end_ns, exchange.end_ns))
     }
 
     fn lines(self, exchanges: &[Exchange]) -> Lines {
-        let mut gates: Vec<(Point, Point)> = exchanges.iter().map(|exchange| self.gate(exchange)).collect();
-        gates.sort_by(|a, b| a.0.0.total_cmp(&b.0.0));
-        let (lower, upper): (Vec<Point>, Vec<Point>) = gates.into_iter().unzip();
+        let gates = exchanges.iter().map(|exchange| self.gate(exchange));
+        let (mut lower, mut upper): (Vec<Point>, Vec<Point>) = gates.unzip();
+        lower.sort_by(|a, b| a.0.total_cmp(&b.0));
+        upper.sort_by(|a, b| a.0.total_cmp(&b.0));
         Lines::new(&lower, &upper, STEEPEST)
     }
 
@@ -164,7 +179,7 @@ fn shape(stretches: &[Vec<Exchange>], around: i64, tick_ns: i64) -> ClockShape {
     let mut largest: Option<(i64, f64, f64)> = None;
     for pair in stretches.windows(2) {
         let (Some(last), Some(next)) = (pair[0].last(), pair[1].first()) else { continue };
-        let frame = Frame { origin_ns: last.device_ns, around, tick_ns };
+        let frame = Frame { origin_ns: last.device_end_ns, around, tick_ns };
         let offset = |stretch: &[Exchange]| frame.lines(stretch).ranges().map(|ranges| ranges.offset);
         let Some((one, other)) = offset(&pair[0]).zip(offset(&pair[1])) else { continue };
         // The mapped time jumps the other way than the clock was set.

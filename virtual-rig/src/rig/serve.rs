@@ -7,6 +7,9 @@ use super::{Meter, VirtualRig};
 use crate::description::Description;
 use crate::{Error, Result};
 
+/// Where programs are looked for, and libraries.
+const SEARCHED: [&str; 2] = ["PATH", "LD_LIBRARY_PATH"];
+
 /// Starts a rig, writes to `out` what is needed to use it from another shell, and keeps it until `until` says so,
 /// which is asked each 50 ms.
 ///
@@ -22,9 +25,15 @@ pub fn serve(description: Description, out: &mut dyn Write, until: &dyn Fn() -> 
     let mut lines =
         vec!["# A virtual rig, for other shells by these lines; it ends with this one.".to_owned()];
     let export = |name: &str, value: &str| format!("export {name}={}", quoted(value));
-    lines.extend(rig.env().iter().map(|(name, value)| export(name, &value.to_string_lossy())));
+    let own = rig.env().into_iter().filter(|(name, _)| !SEARCHED.contains(name));
+    lines.extend(own.map(|(name, value)| export(name, &value.to_string_lossy())));
+    // What the other shell has there stays.
+    let directory = quoted(&rig.directory.path().display().to_string());
+    lines.extend(SEARCHED.map(|name| format!("export {name}={directory}\"${{{name}:+:${name}}}\"")));
     lines.push(export("WATTPROOF_RIG_SOURCES", &sources.display().to_string()));
+    lines.push("# wattproof record --rig \"$WATTPROOF_RIG_SOURCES\" --for 10s    records it".to_owned());
     lines.push(format!("# NVML: {}", rig.nvml_path().display()));
+    lines.push(format!("# nvidia-smi: {}", rig.nvidia_smi_path().display()));
     lines.extend(rig.powercap_root().map(|root| format!("# powercap: {}", root.display())));
     let meter = |meter: Meter| format!("# meter {}: {}", meter.truth.name, meter.device());
     lines.extend(rig.meters().into_iter().map(meter));

@@ -204,7 +204,7 @@ mod tests {
                 realtime_ns: t + REAL,
                 boottime_ns: Some(t + boot),
                 raw_ns: None,
-                width_ns: 0,
+                width_ns: None,
             })
             .to_vec()
     }
@@ -256,7 +256,7 @@ mod tests {
             clocks in proptest::collection::vec((any::<i64>(), any::<i64>(), any::<Option<i64>>()), 0..4),
         ) {
             let anchors: Vec<_> = clocks.into_iter().map(|(monotonic_ns, realtime_ns, boottime_ns)| Anchor {
-                monotonic_ns, realtime_ns, boottime_ns, raw_ns: None, width_ns: 0,
+                monotonic_ns, realtime_ns, boottime_ns, raw_ns: None, width_ns: None,
             }).collect();
             let mut detector = Detector::new(TimeBase::HostMonotonic, &anchors).unwrap();
             for (end, device) in times {

@@ -58,7 +58,9 @@ impl Check<'_> {
         if recorded && manifest.time_base == TimeBase::HostMonotonic && lines.items.is_empty() {
             self.remark(disk::ANCHORS, format!("has no anchor: {lost}"), "record again if that matters");
         }
-        if let Some(index) = lines.items.iter().position(|anchor| anchor.width_ns < 0) {
+        if let Some(index) =
+            lines.items.iter().position(|anchor| anchor.width_ns.is_some_and(|width| width < 0))
+        {
             let what = format!("anchor {index} was taken in negative time");
             self.fault(disk::ANCHORS, what, "its clocks cannot be relied on: record again");
         }
@@ -184,9 +186,9 @@ impl Steps {
             self.backwards.get_or_insert(index);
         }
         let advance = |before: i64, after: i64| i128::from(after) - i128::from(before) - passed;
-        // What can be told apart: both brackets, and what a slew does in the time between.
-        let width =
-            i128::from(before.width_ns.saturating_abs()) + i128::from(after.width_ns.saturating_abs());
+        // What can be told apart: both brackets, where they are known, and what a slew does in the time between.
+        let widths = [before.width_ns, after.width_ns].into_iter().flatten();
+        let width: i128 = widths.map(|width| i128::from(width).abs()).sum();
         let slew = passed.abs() / FASTEST_SLEW;
         let bound = STEP_NS + width + slew;
         self.realtime.see(index, advance(before.realtime_ns, after.realtime_ns), bound);
