@@ -21,6 +21,8 @@ pub struct Benchmark {
     pub oddities: Vec<Oddity>,
     /// What the data itself says of the machine.
     pub hardware: Hardware,
+    /// Which part the powers and energies of records are of.
+    pub records_of: Part,
 }
 
 impl Benchmark {
@@ -132,10 +134,11 @@ pub struct Evaluation {
 }
 
 /// A part of the node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Part {
     /// GPUs.
+    #[default]
     Gpu,
     /// Processor packages.
     Cpu,
@@ -143,6 +146,8 @@ pub enum Part {
     Memory,
     /// The whole node at its plug.
     Node,
+    /// Several parts that nobody names.
+    Sum,
 }
 
 impl Part {
@@ -153,6 +158,7 @@ impl Part {
             Self::Cpu => "CPU",
             Self::Memory => "memory",
             Self::Node => "whole node",
+            Self::Sum => "sum of parts",
         }
     }
 }

@@ -28,7 +28,7 @@ pub use finding::{Certainty, Check, Correction, Finding, Open, Ruled, Severity, 
 pub use grid::fewest_readings;
 pub use hardware::Hardware;
 pub use meaning::Meaning;
-pub use polls::held_mean_w;
+pub use polls::{held_mean_w, is_mean_of_polls};
 pub use principles::{Principle, PrincipleVerdict};
 
 use serde::Serialize;

@@ -78,6 +78,11 @@ pub(super) fn used(record: &Record, half_digit_w: f64) -> Option<Used> {
     Some(Used { first: first_used, last: last_used, plain: only_plain, held_w: held_mean_w(&whole, span) })
 }
 
+/// Whether the record's power is the mean of one run of its readings, to half of its last digit.
+pub fn is_mean_of_polls(record: &Record, half_digit_w: f64) -> bool {
+    used(record, half_digit_w).is_some()
+}
+
 /// Readings that began and ended within the window.
 pub(super) fn whole(record: &Record) -> Option<usize> {
     let (begin_s, end_s) = record.span_s?;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::benchmark::{Measure, Part};
+use super::benchmark::Part;
 use super::checks::{is_assumed, scatter};
 use super::context::Context;
 use super::finding::{Check, Finding, Severity};
@@ -121,8 +121,13 @@ fn reliable(context: &Context<'_>, findings: &[Finding]) -> Principle {
 
 /// Mean powers of GPUs: of records, or of whole evaluations where records have none.
 fn gpu_powers(context: &Context<'_>) -> Vec<f64> {
-    let records: Vec<f64> =
-        context.items().filter_map(|item| item.record.power_w).filter(|power| *power > 0.0).collect();
+    let of_gpus = context.benchmark.records_of == Part::Gpu;
+    let records: Vec<f64> = context
+        .items()
+        .filter(|_| of_gpus)
+        .filter_map(|item| item.record.power_w)
+        .filter(|power| *power > 0.0)
+        .collect();
     if !records.is_empty() {
         return records;
     }
@@ -198,8 +203,12 @@ fn holistic(context: &Context<'_>, findings: &[Finding]) -> Principle {
     for (_, component) in context.components() {
         *energies.entry(component.part).or_default() += component.energy_j.unwrap_or(0.0);
     }
-    if energies.is_empty() && context.benchmark.column(Measure::Power).is_some() {
-        energies.insert(Part::Gpu, 0.0);
+    let of = context.benchmark.records_of;
+    if energies.is_empty()
+        && of != Part::Sum
+        && context.items().any(|item| item.record.power_w.or(item.record.energy_j).is_some())
+    {
+        energies.insert(of, 0.0);
     }
     let mut can = Vec::new();
     let mut cannot = Vec::new();

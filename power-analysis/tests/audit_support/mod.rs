@@ -67,6 +67,7 @@ pub(crate) fn clean(seed: u64) -> Benchmark {
             .to_vec(),
         sampling: Some(Sampling { period_s: PERIOD_S, from: "the tool".into() }),
         oddities: Vec::new(),
+        records_of: Part::Gpu,
         hardware: Hardware {
             gpus: Some(1),
             gpu_limit_w: Some(LIMIT_W),

@@ -1,5 +1,6 @@
 //! Sums over GPUs called means: figures that no single GPU can have.
 
+use crate::audit::benchmark::Part;
 use crate::audit::context::{Context, Item};
 use crate::audit::finding::{Certainty, Check, Correction, Finding, Outcome, Severity, Worst};
 use crate::audit::limits::{MOST_CELSIUS, MOST_PERCENT, OVER_LIMIT};
@@ -30,7 +31,7 @@ fn excess(item: &Item<'_>, limit_w: Option<f64>) -> Option<(f64, String)> {
 }
 
 pub(super) fn check(context: &Context<'_>) -> Outcome {
-    let limit_w = context.hardware.gpu_limit_w;
+    let limit_w = context.hardware.gpu_limit_w.filter(|_| context.benchmark.records_of == Part::Gpu);
     let judged = |item: &Item<'_>| {
         let record = item.record;
         record.gpu_percent.or(record.memory_percent).or(record.temperature_c).is_some()
