@@ -44,6 +44,10 @@ impl AuditFormat {
         let start = text.trim_start_matches('\u{feff}').trim_start();
         let first = start.lines().next().unwrap_or_default();
         let has = |word: &str| text.contains(word);
+        // Lines of a log may begin with a bracket, as JSON does.
+        if ["json_stats:", "excel compatible output", "No tracing info collected"].into_iter().any(has) {
+            return Some(Self::EaHasBench);
+        }
         match start.as_bytes().first()? {
             b'<' if has("nvidia_smi_log") => Some(Self::SmiXml),
             b'{' | b'[' if has("total_energy (kWh)") || has("\"evaluation_results\"") => {
@@ -51,9 +55,6 @@ impl AuditFormat {
             }
             b'{' | b'[' if has("energy_gpu") => Some(Self::HwGptBench),
             b'[' if has("train_epoch") || has("test_epoch") => Some(Self::Sweep),
-            _ if has("json_stats:") || has("excel compatible output") || has("No tracing info collected") => {
-                Some(Self::EaHasBench)
-            }
             _ if start.lines().any(|line| super::ea_has::block(line).is_some()) => Some(Self::EaHasBench),
             _ if first.contains("energy_consumed") && first.contains("duration") => Some(Self::CodeCarbon),
             _ if first.contains("energy_gpu") => Some(Self::HwGptBench),
@@ -82,7 +83,7 @@ mod tests {
             ("{\"total_time\": 1, \"total_energy (kWh)\": 2}", Some(EcNasBench)),
             ("[{\"energy_gpu\": [1]}]", Some(HwGptBench)),
             ("[{\"train_epoch\": {}}]", Some(Sweep)),
-            ("[logging.py: 1]: json_stats: {}", Some(EaHasBench)),
+            ("[logging.py: 1]: json_stats: {\"_type\": \"train_epoch\"}", Some(EaHasBench)),
             ("99.0000\t12.0000\t0.0278\t100.0000\t60.0000\t1.0000\n", Some(EaHasBench)),
             ("timestamp,run_id,duration,energy_consumed\n", Some(CodeCarbon)),
             ("arch,mean_energy_gpu,energy_gpu\n", Some(HwGptBench)),

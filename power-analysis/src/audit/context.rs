@@ -147,31 +147,22 @@ impl<'a> Context<'a> {
     /// Time between two readings: by the fractions of the means where those tell, else as the tool says.
     fn find_period(&self) -> Option<(f64, String)> {
         let of_component = |(evaluation, component): (&Evaluation, &Component)| {
-            let step = component.reading_step_w?;
             let [power] = component.power_w[..] else { return None };
-            let n = fewest_readings(&[(power, component.half_digit_w, step)]).filter(|n| *n > 1)?;
-            Some(evaluation.total_s? / f64::from(n))
+            let n = fewest_readings(&[(power, component.half_digit_w, component.reading_step_w?)])?;
+            Some((evaluation.total_s?, n))
         };
-        let mut periods: Vec<f64> = self.part(Part::Gpu).filter_map(of_component).collect();
-        if periods.len() < 5 {
-            periods = self
-                .items()
-                .filter_map(|item| {
-                    let n = self.fewest_readings(item.record).filter(|n| (2..30).contains(n))?;
-                    Some(item.record.window_s? / f64::from(n))
-                })
-                .collect();
-        }
-        let stated =
-            self.benchmark.sampling.as_ref().map(|sampling| (sampling.period_s, sampling.from.clone()));
-        if periods.len() < 5 {
-            return stated;
-        }
-        // A mean may be a shorter fraction than its readings are: each period is an upper bound.
-        periods.sort_by(f64::total_cmp);
-        let period = quantile(&periods, 0.1)?;
-        let how = format!("by the fractions that {} means are", periods.len());
-        Some((period, how))
+        let of_record = |item: Item<'_>| Some((item.record.window_s?, self.fewest_readings(item.record)?));
+        let stated = || {
+            let sampling = self.benchmark.sampling.as_ref()?;
+            Some((sampling.period_s, sampling.from.clone()))
+        };
+        [
+            self.part(Part::Gpu).filter_map(of_component).collect(),
+            self.items().filter_map(of_record).collect(),
+        ]
+        .into_iter()
+        .find_map(period_of)
+        .or_else(stated)
     }
 
     /// What the page draws.
@@ -184,6 +175,27 @@ impl<'a> Context<'a> {
         };
         self.items().map(one).collect()
     }
+}
+
+/// Means of fewer readings than this say little of the period.
+const FEW: u32 = 3;
+
+/// The period of readings from lengths and the fewest readings in them; `None` for fewer than five.
+///
+/// A mean may be a shorter fraction than its readings are: only those near the shortest period count. Of n readings at
+/// even times the first may have come at once or a period later: n - 1/2 periods on average.
+fn period_of(means: Vec<(f64, u32)>) -> Option<(f64, String)> {
+    let usable: Vec<(f64, f64)> = means
+        .into_iter()
+        .filter(|(seconds, n)| *n >= FEW && *seconds > 0.0)
+        .map(|(seconds, n)| (seconds, f64::from(n) - 0.5))
+        .collect();
+    let mut periods: Vec<f64> = usable.iter().map(|(seconds, n)| seconds / n).collect();
+    periods.sort_by(f64::total_cmp);
+    let shortest = quantile(&periods, 0.1).filter(|_| periods.len() >= 5)?;
+    let near = usable.iter().filter(|(seconds, n)| seconds / n < 1.5 * shortest);
+    let (seconds, n) = near.fold((0.0, 0.0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+    Some((seconds / n, format!("by the fractions that {} means are", periods.len())))
 }
 
 /// Whether nearly all of `of` are affected.

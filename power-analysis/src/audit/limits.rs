@@ -36,8 +36,12 @@ pub const CHANCE: f64 = 1e-6;
 /// Sleep of EA-HAS-Bench's tracer before its first reading, in seconds: the blind start that is looked for.
 pub const BLIND_S: f64 = 0.1;
 
-/// Readings are irregular if the coefficient of variation of their spacing is above this.
-pub const IRREGULAR: f64 = 0.1;
+/// Readings are irregular if the coefficient of variation of their spacing is above this: a loop that spawns a process
+/// varies by 5 % and more, one on a schedule by less than 1 %.
+pub const IRREGULAR: f64 = 0.02;
+
+/// Weighing by count in place of time is a fault where it moves the mean by this share of it (median), else a note.
+pub const MOVED: f64 = 0.01;
 
 /// A power that a rule gives is met within this share.
 pub const RULE_MET: f64 = 0.001;

@@ -16,8 +16,8 @@ pub(super) struct Used {
     pub(super) last: usize,
     /// Whether only the plain mean fits, not the one by time.
     pub(super) plain: bool,
-    /// The mean by time of the readings within the window, if there is one.
-    pub(super) held_w: Option<f64>,
+    /// The mean by time of the same readings, from the first one's begin to the last one's end.
+    pub(super) by_time_w: Option<f64>,
 }
 
 /// Mean power by time of readings over a window: each holds from its middle to the next one's, the first from the
@@ -73,9 +73,9 @@ pub(super) fn used(record: &Record, half_digit_w: f64) -> Option<Used> {
         ([], [one]) => (*one, true),
         _ => return None,
     };
-    let whole: Vec<Poll> =
-        polls.iter().filter(|poll| poll.begin_s >= span.0 && poll.end_s <= span.1).copied().collect();
-    Some(Used { first: first_used, last: last_used, plain: only_plain, held_w: held_mean_w(&whole, span) })
+    let (from, to) = (polls[first_used].begin_s, polls[last_used].end_s);
+    let by_time_w = held_mean_w(&polls[first_used..=last_used], (from, to));
+    Some(Used { first: first_used, last: last_used, plain: only_plain, by_time_w })
 }
 
 /// Whether the record's power is the mean of one run of its readings, to half of its last digit.
@@ -108,8 +108,8 @@ mod tests {
         // By hand: (300 + 410 + 390.5 + 120) / 4.
         let found = used(&record(305.125), 5e-5).unwrap();
         assert_eq!((found.first, found.last, found.plain), (1, 4, true));
-        // 300 W to 0.55 s, 410 W to 0.75 s, 390.5 W to 1 s.
-        assert!((found.held_w.unwrap() - (165.0 + 82.0 + 97.625)).abs() < 1e-9);
+        // 300 W from 0.12 to 0.55 s, 410 W to 0.75 s, 390.5 W to 1.1 s, 120 W to 1.15 s.
+        assert!((found.by_time_w.unwrap() - (129.0 + 82.0 + 136.675 + 6.0) / 1.03).abs() < 1e-9);
         let found = used(&record(344.625), 5e-5).unwrap();
         assert_eq!((found.first, found.last, found.plain), (1, 3, false));
         assert_eq!(used(&record(200.0), 5e-5), None);

@@ -3,10 +3,10 @@
 use crate::audit::benchmark::Measure;
 use crate::audit::context::{Context, Item};
 use crate::audit::finding::{Certainty, Check, Correction, Finding, Outcome, Severity, Worst};
-use crate::audit::limits::{BLIND_S, CHANCE, IRREGULAR};
+use crate::audit::limits::{BLIND_S, CHANCE, IRREGULAR, MOVED};
 use crate::audit::polls::{Used, used};
 use crate::audit::robust::{mean, median, variance};
-use crate::audit::words::{as_f64, percent, seconds, watts};
+use crate::audit::words::{as_f64, percent, seconds};
 
 /// Shorter windows than this, in seconds, may have no reading by a blind start alone: the sleep and one process.
 const SHORTEST_S: f64 = 2.0 * BLIND_S;
@@ -193,23 +193,25 @@ fn plain(known: &[Known<'_>]) -> Outcome {
             several - plain.len()
         ));
     }
-    let error = |known: &Known<'_>| Some(known.item.record.power_w? - known.used.held_w?);
+    let error = |known: &Known<'_>| Some(known.item.record.power_w? - known.used.by_time_w?);
+    let share = |known: &Known<'_>| Some((error(known)? / known.used.by_time_w?).abs());
     let worst = plain
         .iter()
         .filter_map(|known| Some((error(known)?, known)))
         .max_by(|a, b| a.0.abs().total_cmp(&b.0.abs()));
-    let errors: Vec<f64> = plain.iter().filter_map(|known| Some(error(known)?.abs())).collect();
+    let shares: Vec<f64> = plain.iter().filter_map(|known| share(known)).collect();
+    let moved = median(&shares);
     Finding {
         check: Check::PlainMean,
-        severity: Severity::Fault,
+        severity: if moved.is_some_and(|moved| moved < MOVED) { Severity::Note } else { Severity::Fault },
         certainty: Certainty::Certain,
         what: "Readings at irregular times were averaged as if they were regular.".into(),
         evidence: format!(
-            "{} of {several} stated powers are the plain mean of their readings, whose spacing varies by {}; the mean by \
-             time of what lies within the window is {} away (median).",
+            "{} of {several} stated powers are the plain mean of their readings, whose spacing varies by {}; the mean of the \
+             same readings by time is {} away (median).",
             plain.len(),
             percent(irregular),
-            median(&errors).map_or_else(|| "an unknown power".into(), watts)
+            moved.map_or_else(|| "an unknown share".into(), percent)
         ),
         affected: plain.len(),
         of: several,
