@@ -216,6 +216,19 @@ fn exit_codes_text_json_and_page() {
     wattproof(&[&path("odd.csv"), "--column", "energy=energy:J"]).code(0);
 }
 
+#[test]
+#[ignore = "needs Chromium and Python with playwright"]
+fn a_browser_shows_the_page() {
+    let (polls, epochs) = training();
+    let folder = folder(&[("stdout.log", tracer_log(&polls, &epochs, Machine::Gpus(4)))]);
+    let page = folder.path().join("page.html");
+    let log = folder.path().join("stdout.log");
+    wattproof(&[log.to_str().unwrap(), "--report", page.to_str().unwrap()]).code(1);
+    let python = std::env::var_os("WATTPROOF_PYTHON").unwrap_or_else(|| "python3".into());
+    let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/report/check_audit.py");
+    Command::new(python).arg(script).arg(page).arg("2").assert().success();
+}
+
 /// Real polls of nvidia-smi on an H200, and the epochs of the trainings beside them.
 fn h200() -> (Vec<Poll>, Vec<(i64, i64)>) {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/h200-short-epochs");

@@ -70,9 +70,14 @@ pub fn audit(request: &AuditRequest) -> Result<BenchmarkAudit> {
         );
     }
     let mut gathered = Gathered::default();
+    let logged = files.iter().any(|(_, format)| *format == AuditFormat::EaHasBench);
     let mut by_format: BTreeMap<&'static str, usize> = BTreeMap::new();
     for (path, format) in &files {
-        read(path, *format, request, &mut gathered)?;
+        if logged && *format == AuditFormat::Sweep {
+            gathered.notes.push(format!("{}: not used, the log has the same times", file_name(path)));
+            continue;
+        }
+        read(path, *format, request, logged, &mut gathered)?;
         *by_format.entry(format.name()).or_default() += 1;
     }
     ec_nas::finish(&mut gathered);
@@ -101,7 +106,13 @@ pub fn audit(request: &AuditRequest) -> Result<BenchmarkAudit> {
     })
 }
 
-fn read(path: &Path, format: AuditFormat, request: &AuditRequest, into: &mut Gathered) -> Result<()> {
+fn read(
+    path: &Path,
+    format: AuditFormat,
+    request: &AuditRequest,
+    logged: bool,
+    into: &mut Gathered,
+) -> Result<()> {
     let bytes = read_small(path, LONGEST)?;
     match format {
         AuditFormat::EaHasBench => ea_has::read(&bytes, path, into),
@@ -111,7 +122,9 @@ fn read(path: &Path, format: AuditFormat, request: &AuditRequest, into: &mut Gat
         AuditFormat::CodeCarbon => code_carbon::read(&bytes, path, into),
         AuditFormat::Table => table::read(&bytes, path, &request.columns, into),
         #[cfg(feature = "smi")]
-        AuditFormat::SmiXml => super::smi_xml::read(&bytes, path, into),
+        AuditFormat::SmiXml => super::smi_xml::read(&bytes, path, logged, into),
+        #[cfg(not(feature = "smi"))]
+        AuditFormat::SmiXml if logged => Ok(()),
         #[cfg(not(feature = "smi"))]
         AuditFormat::SmiXml => Err(Error::file(path, "needs the feature `smi`").mend("build with it")),
     }

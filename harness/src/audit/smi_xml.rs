@@ -12,18 +12,21 @@ use crate::import::file_name;
 use crate::import::smi_xml::{Output, outputs};
 use crate::{Error, Result};
 
-/// Reads such outputs; `path` is for messages.
+/// Reads such outputs; `path` is for messages. Beside a log with figures of its own they only say what the machine is.
 ///
 /// # Errors
 ///
 /// - they are cut off, or are none
-pub fn read(bytes: &[u8], path: &Path, into: &mut Gathered) -> Result<()> {
+pub fn read(bytes: &[u8], path: &Path, only_facts: bool, into: &mut Gathered) -> Result<()> {
     let outputs = outputs(bytes, path)?;
     let Some(first) = outputs.first() else {
         return Err(Error::file(path, "holds no output of nvidia-smi -q -x").mend("check the file"));
     };
     let name = file_name(path);
     facts(first, &name, into);
+    if only_facts {
+        return Ok(());
+    }
     for gpu in 0..first.gpus.len() {
         let of_gpu = |figure: fn(&crate::import::smi_xml::Gpu) -> Option<f64>| -> Vec<f64> {
             outputs.iter().filter_map(|output| figure(output.gpus.get(gpu)?)).collect()

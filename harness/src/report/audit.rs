@@ -93,7 +93,7 @@ fn findings(findings: &[Finding]) -> String {
         return html;
     }
     html.push_str(
-        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Findings\"><table class=\"summary\"><thead><tr>\
+        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Findings\"><table class=\"findings\"><thead><tr>\
          <th scope=\"col\">Check</th><th scope=\"col\">What, and the trace</th><th scope=\"col\" class=\"num\">Affected</th>\
          <th scope=\"col\">Worst</th><th scope=\"col\">What follows, and what mends it</th></tr></thead><tbody>",
     );
