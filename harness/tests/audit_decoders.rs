@@ -1,5 +1,4 @@
 //! Whatever the bytes, the readers of published benchmarks give figures or one error; what a tool prints is read back.
-#![expect(clippy::unwrap_used, reason = "a set-up that fails is a test that fails")]
 
 use std::path::Path;
 

@@ -1,7 +1,7 @@
 //! The output of a training of EA-HAS-Bench: its tracer's blocks, and pycls' `json_stats` lines between them.
 //!
 //! A block is one line of six numbers with four decimals between tabs: GPU utilisation and memory utilisation in per
-//! cent, energy (labelled KWh), power in watts, temperature in degrees Celsius, seconds. Where the tracer took no reading
+//! cent, energy (labelled `KWh`), power in watts, temperature in degrees Celsius, seconds. Where the tracer took no reading
 //! it says "No tracing info collected", and the call has no figures. `json_stats:` is followed by one JSON object with
 //! `_type` (`train_epoch`, `test_epoch`, …), `epoch` as `3/100`, and `time_epoch` in seconds.
 //!

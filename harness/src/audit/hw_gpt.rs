@@ -1,6 +1,6 @@
 //! HW-GPT-Bench's columns: energy and mean power of one forward pass, repeated, for each architecture.
 //!
-//! `energy_gpu` holds the energies of the repeats (labelled KWh by `unit_energy`), `emissions_gpu` their mean powers in
+//! `energy_gpu` holds the energies of the repeats (labelled `KWh` by `unit_energy`), `emissions_gpu` their mean powers in
 //! watts, whatever its name says; `mean_energy_gpu` and `std_energy_gpu` sum them up. As JSON a list of objects, or an
 //! object of them by architecture; as CSV a row an architecture, the repeats as a list in brackets.
 //!

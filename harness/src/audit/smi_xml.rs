@@ -39,7 +39,7 @@ pub fn read(bytes: &[u8], path: &Path, only_facts: bool, into: &mut Gathered) ->
             records: vec![Record {
                 name: format!("mean of {} outputs", outputs.len()),
                 power_w: mean(|gpu| gpu.power_w),
-                gpu_percent: mean(|gpu| gpu.gpu_percent),
+                gpu_percent: mean(|gpu| gpu.busy_percent),
                 memory_percent: mean(|gpu| gpu.memory_percent),
                 temperature_c: mean(|gpu| gpu.temperature_c),
                 window_s: times.0.zip(times.1).map(|(from, to)| to - from).filter(|seconds| *seconds > 0.0),

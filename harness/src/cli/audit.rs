@@ -24,7 +24,7 @@ pub(super) struct Arguments {
     /// Format of the files; by their content where it is not given.
     #[arg(short, long, value_enum)]
     format: Option<AuditFormat>,
-    /// For tables: what a column is, such as energy=epoch_kwh:kWh; may be repeated.
+    /// For tables: what a column is, such as `energy=epoch_kwh:kWh`; may be repeated.
     #[arg(short, long, value_name = "ROLE=COLUMN[:UNIT]")]
     column: Vec<ColumnChoice>,
     /// Readings that the tool took: CSV with `t_before_ns,t_after_ns,power_w`.
@@ -72,7 +72,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome> {
         },
     })?;
     if let Some(path) = &arguments.report {
-        std::fs::write(path, audit_page(&found)?).map_err(|error| Error::io(path, "write", error))?;
+        std::fs::write(path, audit_page(&found)).map_err(|error| Error::io(path, "write", error))?;
         message(&format!("report: {}", path.display()));
     }
     arguments.json.write(&found, &text(&found))?;
@@ -103,7 +103,9 @@ fn text(found: &BenchmarkAudit) -> String {
             &format!("{}: {} ({})", principle.name, principle.verdict.words(), principle.why),
         );
         for (sign, sentences) in [('+', &principle.can), ('-', &principle.cannot)] {
-            sentences.iter().for_each(|sentence| paragraph(&mut text, 4, &format!("{sign} {sentence}")));
+            for sentence in sentences {
+                paragraph(&mut text, 4, &format!("{sign} {sentence}"));
+            }
         }
     }
     if !audit.open.is_empty() {

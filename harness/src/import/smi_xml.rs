@@ -28,7 +28,7 @@ pub(crate) struct Gpu {
     pub(crate) name: Option<String>,
     pub(crate) power_w: Option<f64>,
     pub(crate) limit_w: Option<f64>,
-    pub(crate) gpu_percent: Option<f64>,
+    pub(crate) busy_percent: Option<f64>,
     pub(crate) memory_percent: Option<f64>,
     pub(crate) temperature_c: Option<f64>,
     /// Whether power stands where drivers until 530 have it.
@@ -62,14 +62,14 @@ fn output(report: &Report) -> Output {
         name: gpu.name.clone(),
         power_w: POWERS.iter().find_map(|(field, _)| number(gpu, *field)),
         limit_w: number(gpu, Field::EnforcedLimit).map(|milliwatts| milliwatts * 1e-3),
-        gpu_percent: number(gpu, Field::Utilisation).map(|share| share * 100.0),
+        busy_percent: number(gpu, Field::Utilisation).map(|share| share * 100.0),
         memory_percent: number(gpu, Field::MemoryUtilisation).map(|share| share * 100.0),
         temperature_c: number(gpu, Field::Temperature),
         old_key: gpu.power_section.as_deref() == Some("power_readings")
             && gpu.cell(Field::PowerDraw).is_some(),
     };
     Output {
-        time_s: report.time.and_then(seconds),
+        time_s: report.time.map(seconds),
         driver: report.driver_version.clone(),
         gpus: report.gpus.iter().map(gpu).collect(),
     }
@@ -83,8 +83,8 @@ const POWERS: [(Field, &str); 3] = [
 ];
 
 #[expect(clippy::cast_precision_loss, reason = "whole seconds of a few centuries are exact")]
-fn seconds(time: LocalTime) -> Option<f64> {
-    Some((time.in_zone(0).nanos() / 1_000_000_000) as f64)
+fn seconds(time: LocalTime) -> f64 {
+    (time.in_zone(0).nanos() / 1_000_000_000) as f64
 }
 
 #[expect(clippy::cast_precision_loss, reason = "milliwatts of a board are exact")]

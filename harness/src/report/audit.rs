@@ -9,7 +9,6 @@ use super::curve::coordinate;
 use super::figure::{Frame, X_PIXELS, Y_PIXELS, as_f64};
 use super::text::{counted, escape, name, plain, significant};
 use super::{POLICY, STYLE};
-use crate::Result;
 use crate::audit::BenchmarkAudit;
 
 /// Most points of a scatter plot.
@@ -19,11 +18,7 @@ const MOST_POINTS: usize = 4000;
 const BARS: usize = 40;
 
 /// The audit as one HTML page without any external resource.
-///
-/// # Errors
-///
-/// None today; as the other pages.
-pub fn audit_page(found: &BenchmarkAudit) -> Result<String> {
+pub fn audit_page(found: &BenchmarkAudit) -> String {
     let title = format!("{}: audit of a published benchmark", found.audit.benchmark);
     let mut html = format!(
         "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
@@ -43,7 +38,7 @@ pub fn audit_page(found: &BenchmarkAudit) -> Result<String> {
     html.push_str(&open(found));
     html.push_str(&provenance(found));
     html.push_str("</main>\n</body></html>\n");
-    Ok(html)
+    html
 }
 
 fn head(found: &BenchmarkAudit) -> String {

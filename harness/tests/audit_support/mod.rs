@@ -28,7 +28,7 @@ const SLEEP_NS: i64 = 100_000_000;
 /// What the tracer prints of epochs, in its way.
 ///
 /// It sleeps 0.1 s, counts, polls, appends, and goes on while the epoch runs: a poll is its own if its sleep began within
-/// the epoch. Sums are divided by the count of polls; energy is seconds × mean power / 3600, and labelled KWh. What was
+/// the epoch. Sums are divided by the count of polls; energy is seconds × mean power / 3600, and labelled `KWh`. What was
 /// not recorded (memory utilisation, temperature) is `nan`.
 pub(crate) fn tracer_log(polls: &[Poll], epochs_ns: &[(i64, i64)], machine: Machine) -> String {
     let mut log = String::new();

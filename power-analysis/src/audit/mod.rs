@@ -59,7 +59,8 @@ pub struct Audit {
     pub open: Vec<Open>,
     /// The three principles.
     pub principles: Vec<Principle>,
-    /// What the page draws.
+    /// What the page draws; too long for the result in JSON.
+    #[serde(skip)]
     pub implied: Vec<ImpliedPower>,
 }
 

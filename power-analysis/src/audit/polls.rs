@@ -27,7 +27,7 @@ pub(super) struct Used {
 pub fn held_mean_w(polls: &[Poll], (begin_s, end_s): (f64, f64)) -> Option<f64> {
     let last = polls.len().checked_sub(1)?;
     let length = end_s - begin_s;
-    if !(length > 0.0) {
+    if length.is_nan() || length <= 0.0 {
         return None;
     }
     let edge = |at: usize| if at == 0 { begin_s } else { polls[at].middle_s().clamp(begin_s, end_s) };

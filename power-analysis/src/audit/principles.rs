@@ -151,7 +151,7 @@ fn range(context: &Context<'_>, findings: &[Finding]) -> Principle {
     let utilisation = span(context.items().filter_map(|item| item.record.gpu_percent).collect());
     match utilisation {
         Some((low, high)) => {
-            can.push(format!("Mean GPU utilisation is {low:.0} to {high:.0} % (5th to 95th percentile)."))
+            can.push(format!("Mean GPU utilisation is {low:.0} to {high:.0} % (5th to 95th percentile)."));
         }
         None => cannot.push("How busy the GPUs were: no utilisation is given.".into()),
     }

@@ -91,7 +91,7 @@ pub(super) fn memory(context: &Context<'_>) -> Outcome {
         }
     };
     let certain = by_rule.len() == powers.len();
-    finding(context, Part::Memory, &powers, evidence, certain).into()
+    finding(context, Part::Memory, &powers, &evidence, certain).into()
 }
 
 pub(super) fn cpu(context: &Context<'_>) -> Outcome {
@@ -109,14 +109,14 @@ pub(super) fn cpu(context: &Context<'_>) -> Outcome {
     } else {
         return Outcome::open("too few CPU powers to tell a constant: state --cpu-tdp-w");
     };
-    finding(context, Part::Cpu, &powers, evidence, powers.len() >= SEVERAL).into()
+    finding(context, Part::Cpu, &powers, &evidence, powers.len() >= SEVERAL).into()
 }
 
 fn finding(
     context: &Context<'_>,
     part: Part,
     powers: &[(f64, &Evaluation)],
-    evidence: String,
+    evidence: &str,
     certain: bool,
 ) -> Finding {
     let (check, what) = match part {

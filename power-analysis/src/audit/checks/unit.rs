@@ -29,13 +29,13 @@ pub(super) struct Found {
 /// A record's energy over power × time, with how far rounding can move it.
 struct Ratio<'a> {
     item: Item<'a>,
-    ratio: f64,
+    value: f64,
     rounding: f64,
 }
 
 impl Ratio<'_> {
     fn is(&self, factor: f64) -> bool {
-        (self.ratio / factor - 1.0).abs() <= SAME_ENERGY + self.rounding
+        (self.value / factor - 1.0).abs() <= SAME_ENERGY + self.rounding
     }
 }
 
@@ -46,8 +46,8 @@ pub(super) fn check(context: &Context<'_>) -> Found {
         .filter_map(|item| {
             let (energy, length) = item.step.energy_j.zip(item.seconds())?;
             let power = item.record.power_w.filter(|power| *power > 0.0)?;
-            let (ratio, rounding) = (energy / (power * length), half / energy);
-            (energy > 0.0 && rounding < TOO_ROUNDED).then_some(Ratio { item, ratio, rounding })
+            let (value, rounding) = (energy / (power * length), half / energy);
+            (energy > 0.0 && rounding < TOO_ROUNDED).then_some(Ratio { item, value, rounding })
         })
         .collect();
     if ratios.is_empty() {
@@ -74,7 +74,7 @@ fn is_cumulative(context: &Context<'_>) -> bool {
 }
 
 fn wrong_label(context: &Context<'_>, ratios: &[Ratio<'_>], factor: f64, words: &str) -> Finding {
-    let values: Vec<f64> = ratios.iter().map(|ratio| ratio.ratio).collect();
+    let values: Vec<f64> = ratios.iter().map(|ratio| ratio.value).collect();
     let affected = ratios.iter().filter(|ratio| ratio.is(factor)).count();
     let implied = |ratio: &Ratio<'_>| ratio.item.step.energy_j.zip(ratio.item.seconds()).map(|(e, s)| e / s);
     let worst = ratios.iter().max_by(|a, b| implied(a).unwrap_or(0.0).total_cmp(&implied(b).unwrap_or(0.0)));
@@ -123,8 +123,8 @@ fn mismatch(ratios: &[Ratio<'_>], off: &[&Ratio<'_>]) -> Outcome {
             percent(SAME_ENERGY)
         ));
     }
-    let worst = off.iter().max_by(|a, b| a.ratio.ln().abs().total_cmp(&b.ratio.ln().abs()));
-    let values: Vec<f64> = off.iter().map(|ratio| ratio.ratio).collect();
+    let worst = off.iter().max_by(|a, b| a.value.ln().abs().total_cmp(&b.value.ln().abs()));
+    let values: Vec<f64> = off.iter().map(|ratio| ratio.value).collect();
     Finding {
         check: Check::EnergyMismatch,
         severity: Severity::Fault,
@@ -138,7 +138,7 @@ fn mismatch(ratios: &[Ratio<'_>], off: &[&Ratio<'_>]) -> Outcome {
         affected: count,
         of: ratios.len(),
         units: "records",
-        worst: worst.map(|ratio| Worst { at: ratio.item.at(), figure: format!("ratio {:.3}", ratio.ratio) }),
+        worst: worst.map(|ratio| Worst { at: ratio.item.at(), figure: format!("ratio {:.3}", ratio.value) }),
         consequence: "A power may be that of the last interval alone, or a mean of other readings; one of the two \
                       columns cannot be used."
             .into(),

@@ -7,7 +7,6 @@ use crate::audit::limits::GPU_LEAST_W;
 use crate::audit::words::{as_f64, percent, seconds};
 
 /// Whether the record's power is 0, or its energy is where rounding cannot have made it so.
-#[expect(clippy::float_cmp, reason = "a failed reading is exactly 0")]
 fn is_zero(item: &Item<'_>, half_digit_j: f64) -> bool {
     let Some(length) = item.seconds() else { return item.record.power_w == Some(0.0) };
     match item.record.power_w {
