@@ -33,10 +33,10 @@ fn found(audit: &BenchmarkAudit) -> Vec<Check> {
     audit.audit.findings.iter().map(|finding| finding.check).collect()
 }
 
-/// Polls each 0.2 to 0.26 s, of 90 W in pauses and some 300 W in epochs of 2.1 s with pauses of 0.5 s.
+/// Polls each 0.2 to 0.26 s, of 90 W in pauses and some 300 W in epochs of 1.6 to 2.4 s, each 2.6 s after the other.
 fn training() -> (Vec<Poll>, Vec<(i64, i64)>) {
-    let epochs: Vec<(i64, i64)> =
-        (0..40).map(|at| (2_600_000_000 * at, 2_600_000_000 * at + 2_100_000_000)).collect();
+    let epoch = |at: i64| (2_600_000_000 * at, 2_600_000_000 * at + 1_600_000_000 + 20_000_000 * at);
+    let epochs: Vec<(i64, i64)> = (0..40).map(epoch).collect();
     let (mut polls, mut before_ns, mut state) = (Vec::new(), 0_i64, 7_u32);
     while before_ns < epochs[39].1 + 1_000_000_000 {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -58,7 +58,11 @@ fn the_tracers_block_alone_shows_the_unit() {
     let audit = audited("stdout.log", tracer_log(&polls, &epochs, Machine::OneGpu));
     assert_eq!(found(&audit), [EnergyUnit], "{:#?}", audit.audit.findings);
     assert_eq!((audit.audit.evaluations, audit.audit.records), (1, 40));
-    // Five faults cannot be seen without the readings, and it says so.
+    // GPU power alone: not the cost of a node, and without the limit of its board no range.
+    use PrincipleVerdict::{CannotBeTold, NotMet};
+    let verdicts: Vec<_> = audit.audit.principles.iter().map(|one| one.verdict).collect();
+    assert_eq!(verdicts, [NotMet, CannotBeTold, NotMet], "{:#?}", audit.audit.principles);
+    // Faults of reading cannot be seen without the readings, and it says so.
     let open: Vec<Check> = audit.audit.open.iter().map(|open| open.check).collect();
     assert!([BlindStart, LateReading, PlainMean].iter().all(|check| open.contains(check)), "{open:?}");
 }

@@ -5,6 +5,9 @@ use std::path::Path;
 use harness::audit::{
     AuditFormat, Gathered, code_carbon, ea_has, ec_nas, hw_gpt, polls, smi_xml, sweep, table,
 };
+use harness::import::sink::MemorySink;
+use harness::import::smi_xml as smi_xml_run;
+use harness::run::RowValue;
 use power_analysis::audit::{Hardware, audit};
 use proptest::prelude::*;
 
@@ -93,4 +96,18 @@ fn raw_outputs_of_nvidia_smi_say_what_the_machine_is() {
     );
     let cut = &output[..output.len() / 2];
     assert!(read("smi-xml", cut.as_bytes()).unwrap_err().to_string().contains("was cut off"));
+}
+
+#[test]
+fn raw_outputs_of_nvidia_smi_become_a_run() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../driver-smi/tests/data/nvidia-smi-580/q.xml");
+    let output = std::fs::read_to_string(&file).unwrap();
+    let options = smi_xml_run::Options { source: None, utc_offset: jiff::tz::Offset::UTC };
+    let mut sink = MemorySink::default();
+    smi_xml_run::read(output.repeat(2).as_bytes(), &file, &options, &mut sink).unwrap();
+    let row = |channel: &str| sink.channel(channel)[1].value;
+    assert!(matches!(row("gpu0/power.draw.average"), RowValue::Number(watts) if watts > 10.0));
+    // This driver has no power.draw: nothing stands for it, and not 0.
+    assert_eq!(row("gpu0/power.draw"), RowValue::Missing);
+    assert!(sink.notes[0].contains("times are whole seconds"), "{:?}", sink.notes);
 }

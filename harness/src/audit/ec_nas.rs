@@ -51,6 +51,7 @@ pub fn read(bytes: &[u8], path: &Path, into: &mut Gathered) -> Result<()> {
     };
     columns(half_digit_of(energies).min(half_kwh).max(5e-7) * KWH_J, into);
     into.benchmark.evaluations.push(evaluation);
+    into.benchmark.records_of = Part::Sum;
     Ok(())
 }
 
@@ -149,5 +150,4 @@ pub(crate) fn finish(into: &mut Gathered) {
             oddity.affected = oddity.affected.min(all - oddity.affected);
         }
     }
-    into.benchmark.records_of = Part::Sum;
 }

@@ -82,10 +82,14 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome> {
 fn text(found: &BenchmarkAudit) -> String {
     let audit = &found.audit;
     let mut text = String::new();
+    let counted = |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
     let _ = writeln!(
         text,
-        "{}: {} evaluations, {} records ({})\n",
-        audit.benchmark, audit.evaluations, audit.records, audit.source
+        "{}: {}, {} ({})\n",
+        audit.benchmark,
+        counted(audit.evaluations, "evaluation"),
+        counted(audit.records, "record"),
+        audit.source
     );
     paragraph(&mut text, 0, &found.verdict);
     for (severity, heading) in [(Severity::Fault, "Faults"), (Severity::Note, "To know")] {
