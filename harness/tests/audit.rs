@@ -15,6 +15,10 @@ use power_analysis::audit::Check::{
 };
 use power_analysis::audit::{Check, PrincipleVerdict};
 
+const NOT_MET: PrincipleVerdict = PrincipleVerdict::NotMet;
+
+const CANNOT_TELL: PrincipleVerdict = PrincipleVerdict::CannotBeTold;
+
 /// A folder with files in it.
 fn folder(files: &[(&str, String)]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
@@ -59,9 +63,8 @@ fn the_tracers_block_alone_shows_the_unit() {
     assert_eq!(found(&audit), [EnergyUnit], "{:#?}", audit.audit.findings);
     assert_eq!((audit.audit.evaluations, audit.audit.records), (1, 40));
     // GPU power alone: not the cost of a node, and without the limit of its board no range.
-    use PrincipleVerdict::{CannotBeTold, NotMet};
     let verdicts: Vec<_> = audit.audit.principles.iter().map(|one| one.verdict).collect();
-    assert_eq!(verdicts, [NotMet, CannotBeTold, NotMet], "{:#?}", audit.audit.principles);
+    assert_eq!(verdicts, [NOT_MET, CANNOT_TELL, NOT_MET], "{:#?}", audit.audit.principles);
     // Faults of reading cannot be seen without the readings, and it says so.
     let open: Vec<Check> = audit.audit.open.iter().map(|open| open.check).collect();
     assert!([BlindStart, LateReading, PlainMean].iter().all(|check| open.contains(check)), "{open:?}");
@@ -116,7 +119,7 @@ fn lengths_without_energies_say_so() {
     assert!(
         audit.audit.findings.is_empty() && audit.notes[0].contains("without the times of their epochs: 1")
     );
-    assert!(audit.audit.principles.iter().all(|one| one.verdict == PrincipleVerdict::CannotBeTold));
+    assert!(audit.audit.principles.iter().all(|one| one.verdict == CANNOT_TELL));
 }
 
 #[test]
