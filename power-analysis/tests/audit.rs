@@ -1,8 +1,8 @@
 //! The audit finds each fault that was put in, by exactly its check, and nothing in a benchmark without faults.
-#![expect(clippy::unwrap_used, reason = "a set-up that fails is a test that fails")]
 
 mod audit_support;
 
+use PrincipleVerdict::{CannotBeTold, Met, NotMet};
 use audit_support::{Fault, clean};
 use power_analysis::audit::{
     Audit, Benchmark, Certainty, Check, Evaluation, Hardware, PrincipleVerdict, Record, Severity, audit,
@@ -81,7 +81,6 @@ fn a_wrong_unit_is_mended_by_its_factor() {
 #[test]
 fn principles_follow_from_what_was_found() {
     let verdicts = |audit: &Audit| audit.principles.iter().map(|one| one.verdict).collect::<Vec<_>>();
-    use PrincipleVerdict::{CannotBeTold, Met, NotMet};
     // No meter stands beside the sensors, and nothing measures the rest of the node.
     assert_eq!(verdicts(&judged(&clean(1))), [CannotBeTold, Met, NotMet]);
     assert_eq!(verdicts(&faulty(Fault::FailedReadingsAsZero, 1)), [NotMet, Met, NotMet]);
