@@ -135,3 +135,17 @@ proptest! {
         prop_assert!(audit.findings.iter().all(|finding| finding.affected <= finding.of));
     }
 }
+
+#[test]
+fn energies_a_little_beyond_the_limit_of_the_gpus_are_of_no_wrong_unit() {
+    // Energies of a node with its power supply, and only the GPU's limit is known.
+    for seed in 0..SEEDS {
+        let mut benchmark = clean(seed);
+        for record in benchmark.evaluations.iter_mut().flat_map(|evaluation| &mut evaluation.records) {
+            record.power_w = None;
+            record.energy_j = record.energy_j.map(|energy| 2.5 * energy);
+        }
+        let audit = audit(&benchmark, &Hardware { gpu_limit_w: Some(200.0), ..Hardware::default() });
+        assert!(audit.findings.is_empty(), "seed {seed}: {:#?}", audit.findings);
+    }
+}
