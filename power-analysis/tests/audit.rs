@@ -1,8 +1,8 @@
 //! The audit finds each fault that was put in, by exactly its check, and nothing in a benchmark without faults.
-#![expect(clippy::unwrap_used, reason = "a set-up that fails is a test that fails")]
 
 mod audit_support;
 
+use PrincipleVerdict::{CannotBeTold, Met, NotMet};
 use audit_support::{Fault, clean};
 use power_analysis::audit::{
     Audit, Benchmark, Certainty, Check, Evaluation, Hardware, PrincipleVerdict, Record, Severity, audit,
@@ -81,7 +81,6 @@ fn a_wrong_unit_is_mended_by_its_factor() {
 #[test]
 fn principles_follow_from_what_was_found() {
     let verdicts = |audit: &Audit| audit.principles.iter().map(|one| one.verdict).collect::<Vec<_>>();
-    use PrincipleVerdict::{CannotBeTold, Met, NotMet};
     // No meter stands beside the sensors, and nothing measures the rest of the node.
     assert_eq!(verdicts(&judged(&clean(1))), [CannotBeTold, Met, NotMet]);
     assert_eq!(verdicts(&faulty(Fault::FailedReadingsAsZero, 1)), [NotMet, Met, NotMet]);
@@ -134,5 +133,19 @@ proptest! {
         let judged = audit.findings.len() + audit.ruled_out.len() + audit.open.len();
         prop_assert_eq!(judged, Check::ALL.len());
         prop_assert!(audit.findings.iter().all(|finding| finding.affected <= finding.of));
+    }
+}
+
+#[test]
+fn energies_a_little_beyond_the_limit_of_the_gpus_are_of_no_wrong_unit() {
+    // Energies of a node with its power supply, and only the GPU's limit is known.
+    for seed in 0..SEEDS {
+        let mut benchmark = clean(seed);
+        for record in benchmark.evaluations.iter_mut().flat_map(|evaluation| &mut evaluation.records) {
+            record.power_w = None;
+            record.energy_j = record.energy_j.map(|energy| 2.5 * energy);
+        }
+        let audit = audit(&benchmark, &Hardware { gpu_limit_w: Some(200.0), ..Hardware::default() });
+        assert!(audit.findings.is_empty(), "seed {seed}: {:#?}", audit.findings);
     }
 }

@@ -1,6 +1,6 @@
 //! `wattproof audit`: others' published benchmarks, read as they were published and judged by their own figures.
 //!
-//! [`request`] finds the files and their formats; one module a format reads bytes into a [`Benchmark`] and mends
+//! [`audit()`] finds the files and their formats; one module a format reads bytes into a [`Benchmark`] and mends
 //! nothing; [`power_analysis::audit`] judges it.
 
 pub mod code_carbon;

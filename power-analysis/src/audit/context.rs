@@ -6,7 +6,7 @@ use super::benchmark::{Benchmark, Component, Evaluation, Measure, Part, Record};
 use super::grid::fewest_readings;
 use super::hardware::Hardware;
 use super::meaning::{self, Meaning, Step};
-use super::robust::quantile;
+use super::period::{Period, period_of};
 use super::words::as_f64;
 
 /// The benchmark and what follows from it.
@@ -20,7 +20,7 @@ pub(super) struct Context<'a> {
     pub(super) energy_votes: (usize, usize),
     steps: Vec<Vec<Step>>,
     /// Time between two readings in seconds, and how it is known.
-    pub(super) period: Option<(f64, String)>,
+    pub(super) period: Option<Period>,
 }
 
 /// A record with what it adds.
@@ -145,7 +145,7 @@ impl<'a> Context<'a> {
     }
 
     /// Time between two readings: by the fractions of the means where those tell, else as the tool says.
-    fn find_period(&self) -> Option<(f64, String)> {
+    fn find_period(&self) -> Option<Period> {
         let of_component = |(evaluation, component): (&Evaluation, &Component)| {
             let [power] = component.power_w[..] else { return None };
             let n = fewest_readings(&[(power, component.half_digit_w, component.reading_step_w?)])?;
@@ -154,7 +154,7 @@ impl<'a> Context<'a> {
         let of_record = |item: Item<'_>| Some((item.record.window_s?, self.fewest_readings(item.record)?));
         let stated = || {
             let sampling = self.benchmark.sampling.as_ref()?;
-            Some((sampling.period_s, sampling.from.clone()))
+            Some(Period { seconds: sampling.period_s, bounds: None, how: sampling.from.clone() })
         };
         [
             self.part(Part::Gpu).filter_map(of_component).collect(),
@@ -175,27 +175,6 @@ impl<'a> Context<'a> {
         };
         self.items().map(one).collect()
     }
-}
-
-/// Means of fewer readings than this say little of the period.
-const FEW: u32 = 3;
-
-/// The period of readings from lengths and the fewest readings in them; `None` for fewer than five.
-///
-/// A mean may be a shorter fraction than its readings are: only those near the shortest period count. Of n readings at
-/// even times the first may have come at once or a period later: n - 1/2 periods on average.
-fn period_of(means: Vec<(f64, u32)>) -> Option<(f64, String)> {
-    let usable: Vec<(f64, f64)> = means
-        .into_iter()
-        .filter(|(seconds, n)| *n >= FEW && *seconds > 0.0)
-        .map(|(seconds, n)| (seconds, f64::from(n) - 0.5))
-        .collect();
-    let mut periods: Vec<f64> = usable.iter().map(|(seconds, n)| seconds / n).collect();
-    periods.sort_by(f64::total_cmp);
-    let shortest = quantile(&periods, 0.1).filter(|_| periods.len() >= 5)?;
-    let near = usable.iter().filter(|(seconds, n)| seconds / n < 1.5 * shortest);
-    let (seconds, n) = near.fold((0.0, 0.0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
-    Some((seconds / n, format!("by the fractions that {} means are", periods.len())))
 }
 
 /// Whether nearly all of `of` are affected.

@@ -15,6 +15,10 @@ pub const GPU_LEAST_W: f64 = 0.5;
 /// A GPU's short peaks pass its limit by a little: mean powers beyond this share of it are no means.
 pub const OVER_LIMIT: f64 = 1.1;
 
+/// Energies that imply this many times the limit of all GPUs are of a wrong unit: the other parts of a node and what is
+/// multiplied onto it do not reach so far, and the smallest confusion of units is a factor of 1000.
+pub const FAR_OVER_LIMIT: f64 = 5.0;
+
 /// Utilisations in per cent above this are no utilisations; 100 and what rounding adds.
 pub const MOST_PERCENT: f64 = 100.5;
 

@@ -15,6 +15,7 @@ mod grid;
 mod hardware;
 pub mod limits;
 mod meaning;
+mod period;
 mod polls;
 mod principles;
 mod robust;

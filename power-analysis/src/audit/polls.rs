@@ -7,7 +7,7 @@
 use super::benchmark::{Poll, Record};
 
 /// How many readings at either end may have been left out or taken in.
-const SLACK: usize = 12;
+const SLACK: usize = 8;
 
 /// Which readings a mean is of.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -10,7 +10,7 @@ use super::context::Context;
 use super::finding::{Check, Finding, Severity};
 use super::limits::WIDE_RANGE;
 use super::robust::{median, quantile};
-use super::words::{percent, seconds, watts};
+use super::words::{percent, watts};
 
 /// Whether a principle is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -79,8 +79,8 @@ fn reliable(context: &Context<'_>, findings: &[Finding]) -> Principle {
         .collect();
     let mut can = Vec::new();
     let mut cannot = Vec::new();
-    if let Some((period, how)) = &context.period {
-        can.push(format!("A reading each {} or less ({how}).", seconds(*period)));
+    if let Some(period) = &context.period {
+        can.push(format!("The tool took a reading each {}.", period.words()));
     }
     let scatters: Vec<f64> = scatter(context).into_iter().map(|(cv, _)| cv).collect();
     match median(&scatters) {

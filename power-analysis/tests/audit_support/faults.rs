@@ -98,7 +98,9 @@ impl Fault {
                     &mut record.memory_percent,
                     &mut record.temperature_c,
                 ];
-                figures.into_iter().for_each(|figure| scale(figure, 4.0));
+                for figure in figures {
+                    scale(figure, 4.0);
+                }
                 record.polls.clear();
             }),
             Self::FailedReadingsAsZero => records(benchmark, |record| {

@@ -19,7 +19,7 @@ fn at_most_one(context: &Context<'_>, item: &Item<'_>) -> Option<(bool, By)> {
     if !item.record.polls.is_empty() {
         return Some((polls::whole(item.record)? <= 1, By::Polls));
     }
-    let period = context.period.as_ref().map(|(period, _)| *period);
+    let period = context.period.as_ref().map(|period| period.seconds);
     let window = item.record.window_s.filter(|window| *window > 0.0);
     let has_fractions =
         context.benchmark.column(Measure::Power).is_some_and(|column| column.reading_step.is_some());
@@ -43,9 +43,10 @@ pub(super) fn check(context: &Context<'_>) -> Outcome {
     let how = match by {
         By::Polls => "whole readings within the window".to_owned(),
         By::Fractions => "the fractions that the means are".to_owned(),
-        By::Period => context.period.as_ref().map_or_else(String::new, |(period, how)| {
-            format!("the windows and a reading each {} ({how})", seconds(*period))
-        }),
+        By::Period => context
+            .period
+            .as_ref()
+            .map_or_else(String::new, |period| format!("the windows and a reading each {}", period.words())),
     };
     let few: Vec<Item<'_>> = judged.iter().filter(|(_, few, _)| *few).map(|(item, ..)| *item).collect();
     let length = |item: &Item<'_>| item.record.window_s.unwrap_or(0.0);

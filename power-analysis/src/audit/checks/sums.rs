@@ -31,7 +31,9 @@ fn excess(item: &Item<'_>, limit_w: Option<f64>) -> Option<(f64, String)> {
 }
 
 pub(super) fn check(context: &Context<'_>) -> Outcome {
-    let limit_w = context.hardware.gpu_limit_w.filter(|_| context.benchmark.records_of == Part::Gpu);
+    let (hardware, of) = (&context.hardware, context.benchmark.records_of);
+    // A single GPU has no sum: power beyond its limit is then of something else.
+    let limit_w = hardware.gpu_limit_w.filter(|_| of == Part::Gpu && hardware.gpus != Some(1));
     let judged = |item: &Item<'_>| {
         let record = item.record;
         record.gpu_percent.or(record.memory_percent).or(record.temperature_c).is_some()

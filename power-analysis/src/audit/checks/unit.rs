@@ -1,9 +1,9 @@
 //! Energy against power × time: a constant factor is a wrong unit, a changing one is something else.
 
-use crate::audit::benchmark::Measure;
+use crate::audit::benchmark::{Measure, Part};
 use crate::audit::context::{Context, Item};
 use crate::audit::finding::{Certainty, Check, Correction, Finding, Outcome, Severity, Worst};
-use crate::audit::limits::{GPU_LEAST_W, NEARLY_ALL, NODE_MOST_W, OVER_LIMIT, SAME_ENERGY};
+use crate::audit::limits::{FAR_OVER_LIMIT, GPU_LEAST_W, NEARLY_ALL, NODE_MOST_W, SAME_ENERGY};
 use crate::audit::robust::median;
 use crate::audit::words::{as_f64, percent, seconds, watts};
 use crate::stats::Estimate;
@@ -159,10 +159,13 @@ fn without_power(context: &Context<'_>) -> Found {
     let Some(middle) = median(&values) else {
         return Found { label: without_time(context), mismatch };
     };
-    let stated = context.hardware.all_gpus_limit_w().map(|limit| limit * OVER_LIMIT);
+    // A limit of GPUs bounds energies of GPUs alone, and a wrong unit is far beyond it, not a little.
+    let of_gpus = context.benchmark.records_of == Part::Gpu;
+    let stated = context.hardware.all_gpus_limit_w().filter(|_| of_gpus).map(|limit| limit * FAR_OVER_LIMIT);
     let most = stated.unwrap_or(NODE_MOST_W);
+    let least = stated.map_or(GPU_LEAST_W, |_| GPU_LEAST_W.max(0.01 * most / FAR_OVER_LIMIT));
     let factor = FACTORS.into_iter().find(|(factor, _)| {
-        (middle > most || middle < GPU_LEAST_W) && (GPU_LEAST_W..=most).contains(&(middle / factor))
+        (middle > most || middle < GPU_LEAST_W) && (least..=most).contains(&(middle / factor))
     });
     let Some((factor, words)) = factor else {
         let bound = format!("{} to {}", watts(GPU_LEAST_W), watts(most));
