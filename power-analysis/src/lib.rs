@@ -4,6 +4,7 @@ mod agreement;
 pub mod characterise;
 pub mod clock;
 mod compare;
+pub mod correct;
 mod energy;
 pub mod estimators;
 pub mod faults;
