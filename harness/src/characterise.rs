@@ -122,6 +122,7 @@ fn card(
         name,
         run: run.name(),
         reference: reference.cloned(),
+        calibrated: same && reference.is_some_and(|load| is_accurate(run, load)),
         character,
         verdict,
     }
@@ -133,6 +134,14 @@ fn is_same_power(run: &Run, reference: &Load, sensor: &Channel) -> bool {
     let [one] = &channels[..] else { return false };
     let scope = run.channel(one).map(|channel| run.describe(channel).scope.clone());
     sensor.scope != Scope::Unknown && scope.is_ok_and(|scope| scope == sensor.scope)
+}
+
+/// Whether the accuracy of everything in the reference is stated.
+fn is_accurate(run: &Run, reference: &Load) -> bool {
+    let Load::Channels { channels } = reference else { return false };
+    let stated =
+        |name: &String| run.channel(name).is_ok_and(|channel| run.describe(channel).accuracy.is_some());
+    channels.iter().all(stated)
 }
 
 /// Maps items on as many threads as there are cores, in order.

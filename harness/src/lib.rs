@@ -7,6 +7,7 @@ pub mod characterise;
 pub mod cli;
 pub mod clock_map;
 pub mod comparison;
+pub mod correction;
 #[cfg(unix)]
 pub mod doctor;
 pub mod drivers;

@@ -7,6 +7,7 @@ use power_analysis::faults::{FaultKind, Following};
 use power_analysis::{Comparison, Explained, Incomparable, PhaseGroup, RelativeError};
 
 use crate::comparison::Subject;
+use crate::correction::Correction;
 
 /// A measured error within this of what sampling explains counts as explained, as a fraction of the energy.
 const EXPLAINED_WITHIN: f64 = 0.02;
@@ -17,7 +18,14 @@ pub fn is_failure(comparison: &Comparison) -> bool {
 }
 
 /// The verdict on a sensor, the most important sentence first.
-pub fn verdict(sensor: &Subject, comparison: &Comparison) -> Vec<String> {
+///
+/// Where a card corrected the phases, that is told in place of what was shown, and beside it if `raw`.
+pub fn verdict(
+    sensor: &Subject,
+    comparison: &Comparison,
+    corrected: Option<&Correction>,
+    raw: bool,
+) -> Vec<String> {
     let mut said = Vec::new();
     match &comparison.following {
         Following::Yes => {}
@@ -33,8 +41,11 @@ pub fn verdict(sensor: &Subject, comparison: &Comparison) -> Vec<String> {
         }
     }
     said.extend(whole_run(comparison));
-    for group in &comparison.groups {
-        said.push(group_sentence(group));
+    said.extend(corrected.into_iter().flat_map(Correction::verdict));
+    let shown = raw || corrected.is_none_or(|corrected| corrected.refused.is_some());
+    for group in comparison.groups.iter().filter(|_| shown) {
+        let uncorrected = if corrected.is_some() { "Uncorrected: " } else { "" };
+        said.push(format!("{uncorrected}{}", group_sentence(group)));
         said.extend(
             comparison.explained.iter().find(|explained| explained.of == group.group).map(explanation),
         );

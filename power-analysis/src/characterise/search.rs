@@ -95,6 +95,20 @@ fn polish(
     Some(Found { best, others: minima })
 }
 
+/// The best and the other minima again, over other points than those that they were found with.
+pub(super) fn repolish(shape: Shape, points: &Points, drive: &Drive, gains: (f64, f64), found: &mut Found) {
+    let fill = |at: &[f64], out: &mut Vec<f64>| points.fill(shape, drive, at, out);
+    let problem = shape.problem(points, gains, &fill);
+    for minimum in found.others.iter_mut().chain([&mut found.best]) {
+        let steps: Vec<f64> = minimum.at.iter().map(|value| (0.02 * value.abs()).max(5e-4)).collect();
+        *minimum = problem.polish(&minimum.at, &steps, 1e-3, 200);
+    }
+    found.others.retain(|other| other.squares.is_finite() && !is_near(shape, &other.at, &found.best.at));
+    if let Some(better) = found.others.iter_mut().find(|other| other.squares < found.best.squares) {
+        std::mem::swap(better, &mut found.best);
+    }
+}
+
 /// Adds the delays that fit as well because the drive repeats itself: the others of a scan around the best.
 pub(super) fn add_repeats(
     shape: Shape,

@@ -129,8 +129,7 @@ impl Corrector {
     ///
     /// - [`Refused`] says why nothing is stated.
     pub fn energy(&self, interval: Interval) -> Result<Estimate, Refused> {
-        let since = |time_ns: i64| seconds(time_ns.saturating_sub(self.published.origin_ns));
-        let (begin, end) = (since(interval.begin_ns), since(interval.end_ns));
+        let (begin, end) = (self.since(interval.begin_ns), self.since(interval.end_ns));
         let covered = self.looks.first().zip(self.looks.last());
         if end <= begin || !covered.is_some_and(|(first, last)| first.begin <= begin && end <= last.end) {
             return Err(Refused::NotCovered);
@@ -142,42 +141,74 @@ impl Corrector {
         if self.glances && looks < FEWEST_PUBLICATIONS {
             return Err(Refused::NotSeen { looks });
         }
-        let (energy, half) = self.shown(begin, end);
-        let (energy, half) = self.calibrated(energy, half, end - begin);
-        let share = half / energy.abs();
+        let sum = self.shown(begin, end);
+        let found = self.stated(&sum, end - begin);
+        let share = found.half_width() / found.value.abs();
         if share.is_nan() || share > WIDEST {
             return Err(Refused::TooWide { share });
         }
-        Ok(Estimate::symmetric(energy, half, CONFIDENCE))
+        Ok(found)
     }
 
-    /// The energy as the sensor shows watts, and half the width of its interval.
-    fn shown(&self, begin: f64, end: f64) -> (f64, f64) {
+    /// The energies of intervals together, in joules: what is random in them adds up as such, and what window, delay, gain
+    /// and offset leave open is the same in all.
+    ///
+    /// # Errors
+    ///
+    /// - [`Refused`] says why one of them is not stated.
+    pub fn total(&self, intervals: &[Interval]) -> Result<Estimate, Refused> {
+        let mut total = Shown::default();
+        let mut length = 0.0;
+        for interval in intervals {
+            self.energy(*interval)?;
+            let (begin, end) = (self.since(interval.begin_ns), self.since(interval.end_ns));
+            let one = self.shown(begin, end);
+            total = Shown { error: total.error.hypot(one.error), ..total.and(&one) };
+            length += end - begin;
+        }
+        Ok(self.stated(&total, length))
+    }
+
+    fn since(&self, time_ns: i64) -> f64 {
+        seconds(time_ns.saturating_sub(self.published.origin_ns))
+    }
+
+    /// The energy as the sensor shows watts.
+    fn shown(&self, begin: f64, end: f64) -> Shown {
         let inside = count_in(&self.looks, begin, end);
         if inside > MOST_AT_ONCE / 2 {
             let middle = f64::midpoint(begin, end);
-            let (first, second) = (self.shown(begin, middle), self.shown(middle, end));
-            // Errors of neighbours may go together.
-            return (first.0 + second.0, first.1 + second.1);
+            return self.shown(begin, middle).and(&self.shown(middle, end));
         }
-        let Some(evidence) = self.evidence(&self.looks, begin, end) else { return (0.0, f64::INFINITY) };
+        let Some(evidence) = self.evidence(&self.looks, begin, end) else {
+            return Shown { error: f64::INFINITY, ..Shown::default() };
+        };
         let (energy, error) = evidence.energy(begin, end);
-        let (first, last) = (
-            self.jump(&evidence, begin, energy / (end - begin)),
-            self.jump(&evidence, end, energy / (end - begin)),
-        );
+        let mean = energy / (end - begin);
+        let (first, last) = (self.jump(&evidence, begin, mean), self.jump(&evidence, end, mean));
         // An edge lies anywhere within: uniformly.
         let edges = self.vague / 3.0_f64.sqrt() * first.hypot(last);
-        let mut systematic = 0.0;
-        for ends in &self.varied {
-            let at = |looks: &[Look]| {
-                self.evidence(looks, begin, end).map(|evidence| evidence.energy(begin, end).0)
-            };
-            let moved = ends.iter().filter_map(|looks| at(looks)).map(|moved| (moved - energy).abs());
-            systematic = f64::hypot(systematic, moved.fold(0.0, f64::max));
-        }
+        let moved = |looks: &Vec<Look>| {
+            let evidence = self.evidence(looks, begin, end);
+            evidence.map_or(0.0, |evidence| evidence.energy(begin, end).0 - energy)
+        };
+        let moved = self.varied.iter().map(|ends| [moved(&ends[0]), moved(&ends[1])]).collect();
+        Shown { energy, error: error.hypot(edges), moved }
+    }
+
+    /// With its interval; gain and offset taken out, where they are known.
+    fn stated(&self, shown: &Shown, length: f64) -> Estimate {
         let quantile = student_two_sided(CONFIDENCE, 1e6);
-        (energy, (quantile * error.hypot(edges)).hypot(systematic))
+        let axes = shown.moved.iter().map(|ends| ends[0].abs().max(ends[1].abs()));
+        let half = axes.fold(quantile * shown.error, f64::hypot);
+        let Some((gain, offset)) = self.view.line else {
+            return Estimate::symmetric(shown.energy, half, CONFIDENCE);
+        };
+        let true_j = (shown.energy - offset.value * length) / gain.value;
+        // Offset and gain were told together: where one is high, the other is low, which this does not make use of.
+        let by_gain = true_j * gain.half_width() / gain.value;
+        let by_offset = length * offset.half_width() / gain.value;
+        Estimate::symmetric(true_j, (half / gain.value).hypot(by_gain).hypot(by_offset), CONFIDENCE)
     }
 
     /// How far power jumps at an edge of a phase with this mean.
@@ -194,15 +225,29 @@ impl Corrector {
         let spare = (last - first).saturating_sub(MOST_AT_ONCE) / 2;
         Evidence::of(&looks[first + spare..last - spare], &self.prior, &self.parts)
     }
+}
 
-    /// Gain and offset taken out, where they are known.
-    fn calibrated(&self, energy: f64, half: f64, length: f64) -> (f64, f64) {
-        let Some((gain, offset)) = self.view.line else { return (energy, half) };
-        let true_j = (energy - offset.value * length) / gain.value;
-        // Offset and gain were told together: where one is high, the other is low, which this does not make use of.
-        let by_gain = true_j * gain.half_width() / gain.value;
-        let by_offset = length * offset.half_width() / gain.value;
-        (true_j, (half / gain.value).hypot(by_gain).hypot(by_offset))
+/// An energy as the sensor shows watts, in joules, and what is open in it.
+#[derive(Debug, Clone, Default)]
+struct Shown {
+    energy: f64,
+    /// Standard error of what is random.
+    error: f64,
+    /// By how much it is another with the delay, and then the window, at either end of its interval.
+    moved: Vec<[f64; 2]>,
+}
+
+impl Shown {
+    /// Both together, as if their random errors were one.
+    fn and(&self, other: &Self) -> Self {
+        let none = [0.0; 2];
+        let axes = self.moved.len().max(other.moved.len());
+        let at = |of: &Self, axis: usize| of.moved.get(axis).copied().unwrap_or(none);
+        let moved = (0..axes).map(|axis| {
+            let (a, b) = (at(self, axis), at(other, axis));
+            [a[0] + b[0], a[1] + b[1]]
+        });
+        Self { energy: self.energy + other.energy, error: self.error + other.error, moved: moved.collect() }
     }
 }
 
