@@ -18,6 +18,7 @@ pub mod import;
 pub mod inventory;
 pub mod load;
 pub mod node;
+pub mod priors;
 #[cfg(unix)]
 pub mod record;
 pub mod report;

@@ -14,6 +14,7 @@ mod misalignment;
 pub mod node;
 mod pairs;
 mod phases;
+pub mod plan;
 mod publications;
 mod readings;
 mod single;

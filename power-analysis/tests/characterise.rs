@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use common::{SECOND, averaging, ms};
 use power_analysis::characterise::{
-    Alternative,    PeriodVerdict, Published, Transient, TransientClass, TransientRefusal, TransientSettings, UpdatePeriod,
-    changes, transient, update_period,
+    Alternative, PeriodVerdict, Published, Transient, TransientClass, TransientRefusal, TransientSettings,
+    UpdatePeriod, changes, transient, update_period,
 };
 use power_analysis::{Drive, Raw, Readings, ReadingsBuilder, Trace};
 use power_testkit::{Fault, Filter, Schedule, Segments, SensorModel, Signal, poll};

@@ -30,6 +30,8 @@ const DECISIVE: f64 = 10.0;
 pub struct TransientSettings {
     /// Lowest and highest gain; 0.8 and 1.25 against a calibrated reference of the same power.
     pub gains: (f64, f64),
+    /// Window in seconds that the search also starts from, where one was published.
+    pub window_s: Option<f64>,
     /// Confidence of the intervals.
     pub confidence: f64,
 }
@@ -37,7 +39,7 @@ pub struct TransientSettings {
 impl Default for TransientSettings {
     /// Any positive gain, 95 %.
     fn default() -> Self {
-        Self { gains: (0.0, f64::INFINITY), confidence: 0.95 }
+        Self { gains: (0.0, f64::INFINITY), window_s: None, confidence: 0.95 }
     }
 }
 
@@ -184,8 +186,7 @@ pub fn transient(
         return report(&short, short_drive, settings, (chosen_shape, fitted), edges);
     }
     let chosen = all.pick(&blocks(all.len(), MOST_IN_FIT));
-    chosen_shape.found =
-        fit_shape(fitted, &chosen, drive, settings.gains).ok_or(TransientRefusal::NotFixed)?;
+    chosen_shape.found = fit_shape(fitted, &chosen, drive, settings).ok_or(TransientRefusal::NotFixed)?;
     report(&chosen, drive, settings, (chosen_shape, fitted), edges)
 }
 
@@ -226,7 +227,7 @@ fn choose(
             (Shape::BoxcarLag, Some(boxcar)) => {
                 fit_both(points, drive, settings.gains, boxcar, fit_of(Shape::Lag))
             }
-            _ => fit_shape(shape, points, drive, settings.gains),
+            _ => fit_shape(shape, points, drive, settings),
         };
         let Some(found) = found else { continue };
         let n = count(points.len());
