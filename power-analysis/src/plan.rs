@@ -13,6 +13,8 @@ const REPETITIONS: (usize, f64) = (32, 5.0);
 const TRIALS: usize = 4;
 /// Shortest idle guard, in seconds.
 const GUARD_S: f64 = 2.0;
+/// Windows that miss by this share of one to fill the update period fill it.
+const NEARLY: f64 = 0.1;
 /// Starts at which a trial is played, for its expected error.
 const STARTS: usize = 400;
 /// Share of a phase group's gap by which it is varied at random.
@@ -79,7 +81,7 @@ pub fn plan(kernel_s: f64, sensor: &Attention) -> Option<Plan> {
     }
     let above = |value: f64| whole(value.ceil());
     let dropped = above((sensor.window_s + sensor.delay_s.max(0.0) + sensor.settled_s) / kernel_s);
-    let phase_groups = above(sensor.period_s / sensor.window_s - 1e-9).max(1);
+    let phase_groups = above(sensor.period_s / sensor.window_s - NEARLY).max(1);
     let counted = REPETITIONS.0.max(above(REPETITIONS.1 / kernel_s)).next_multiple_of(phase_groups);
     let repetitions = counted + dropped;
     let group_gap_s = if phase_groups > 1 { sensor.period_s / count(phase_groups) } else { 0.0 };

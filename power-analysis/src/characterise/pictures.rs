@@ -11,6 +11,8 @@ const MOST_IN_SURFACE: usize = 400;
 const CELLS: usize = 32;
 /// Longest part of a step's response that is shown, in seconds, as a multiple of the time to 90 %.
 const SHOWN: (f64, f64) = (2.5, 3.0);
+/// Shortest part that is shown, in seconds.
+const SHORTEST_S: f64 = 0.06;
 /// Points of a picture, at most.
 const MOST_POINTS: usize = 3_000;
 
@@ -74,7 +76,7 @@ fn thinned(points: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
 /// Publications after steps that nothing follows for a while: every lattice meets them at another time, so that many make
 /// a finer picture than one.
 fn steps(published: &Published, watts: &[f64], drive: &Drive, found: &Transient) -> Vec<(f64, f64)> {
-    let reach = (found.response_ms[2] * 1e-3 * SHOWN.0).clamp(0.02, SHOWN.1);
+    let reach = (found.response_ms[2] * 1e-3 * SHOWN.0).clamp(SHORTEST_S, SHOWN.1);
     let swings = drive.swings();
     let mut points = Vec::new();
     for (index, &(time, from, to)) in swings.iter().enumerate() {
@@ -111,11 +113,11 @@ fn surface(published: &Published, watts: &[f64], drive: &Drive, found: &Transien
     let (part, all) = all.stretch(drive, 20_000, MOST_IN_SURFACE * 4);
     let drive = part.as_ref().unwrap_or(drive);
     let points = all.pick(&blocks(all.len(), MOST_IN_SURFACE));
-    let reach = (3.0 * middle).max(0.03);
+    let (beside, reach) = ((0.15 * middle).max(0.015), (1.6 * middle).max(0.03));
     let axis = |low: f64, high: f64| -> Vec<f64> {
         (0..CELLS).map(|cell| low + (high - low) * count(cell) / count(CELLS - 1)).collect()
     };
-    let delays = axis(delay - 0.4 * reach, delay + 0.4 * reach);
+    let delays = axis(delay - beside, delay + beside);
     let lengths = axis(1e-4, reach);
     let mut x = Vec::new();
     let mut rows: Vec<Vec<f64>> = lengths
