@@ -61,7 +61,9 @@ pub fn write_sensors_run(dir: &Path, seconds: i64) -> harness::Result<Run> {
     writer.set_reference("meter/power")?;
     for end in (1..=seconds * 1_000).map(|step| step * 1_000_000) {
         let mean = load.energy_j(end - 1_000_000, end) * 1e3;
-        writer.push(source, row(end, end, RowValue::Number(mean)))?;
+        // A mean is the power in the middle of its window.
+        let middle = end - 500_000;
+        writer.push(source, row(middle, middle, RowValue::Number(mean)))?;
     }
     for (index, model) in sensors(&load).iter().enumerate() {
         let channel = board("power".to_owned());

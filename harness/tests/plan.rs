@@ -13,7 +13,9 @@ fn card(name: &str) -> PathBuf {
 
 fn wattproof(arguments: &[&str]) -> (String, String, Option<i32>) {
     let output = Command::new(env!("CARGO_BIN_EXE_wattproof")).args(arguments).output().unwrap();
-    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap().split_whitespace().collect::<Vec<_>>().join(" ");
+    let text = |bytes: &[u8]| {
+        String::from_utf8(bytes.to_vec()).unwrap().split_whitespace().collect::<Vec<_>>().join(" ")
+    };
     (text(&output.stdout), text(&output.stderr), output.status.code())
 }
 

@@ -122,7 +122,8 @@ pub fn characterise(
 /// What drove each publication, through the window and delay that were found.
 fn response(times_ns: &[i64], drive: &Drive, found: &Transient) -> Vec<f64> {
     let seconds = |estimate: Option<crate::stats::Estimate>| estimate.map_or(0.0, |ms| ms.value * 1e-3);
-    let window = seconds(found.window_ms) + 3.0 * seconds(found.rise_ms).max(seconds(found.fall_ms));
+    // After eight time constants a lag is within a thirtieth of a per cent.
+    let window = seconds(found.window_ms) + 8.0 * seconds(found.rise_ms).max(seconds(found.fall_ms));
     let mut out = Vec::with_capacity(times_ns.len());
     let times = times_ns.iter().map(|&time| drive.seconds(time));
     fill_boxcar(drive, times, window, found.delay_ms.value * 1e-3, &mut out);
