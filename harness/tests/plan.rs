@@ -3,9 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "a set-up that fails is a test that fails")]
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use assert_cmd::Command;
+use harness::comparison::{Request, compare};
+use harness::run::{Mark, MarkEvent, NewRun, Origin, Row, RowValue, Run, RunWriter, TimeBase};
 use power_analysis::plan::Plan;
+use power_core::{Channel, Descriptor, Flags, Quantity};
 
 fn card(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/cards").join(name)
@@ -59,4 +63,53 @@ fn the_page_of_cards_draws_what_they_rest_on_and_loads_nothing() {
         assert!(html.contains(part), "{part}");
     }
     assert!(!html.contains("http://") && !html.contains("https://") && !html.contains("<script"));
+}
+
+/// A sensor that publishes every 100 ms, read every 10, beside a meter, under kernels that begin every `pace_ms`.
+fn kernels(dir: &Path, pace_ms: i64) -> Run {
+    let mut writer = RunWriter::create(
+        dir,
+        NewRun::new(TimeBase::HostMonotonic, Origin::Recorded { command: Vec::new(), exit_code: None }),
+    )
+    .unwrap();
+    let channel = |period: u64| {
+        Channel::new("power", Quantity::power()).with_update_period(Duration::from_millis(period))
+    };
+    let meter = writer.add_source("meter", Descriptor::new("test", "a meter", vec![channel(10)])).unwrap();
+    let gpu = writer.add_source("gpu", Descriptor::new("test", "a GPU", vec![channel(100)])).unwrap();
+    let watts = |ms: i64| if ms % pace_ms < pace_ms / 2 { 300.0 } else { 100.0 };
+    // What is never twice the same is a publication each.
+    let odd = |ms: i64| f64::from(i32::try_from(ms % 97).unwrap()) * 1e-3;
+    for ms in (0..10_000).step_by(10) {
+        for (source, shown) in [(meter, ms), (gpu, ms - ms % 100)] {
+            let row = Row {
+                channel: 0,
+                t_start_ns: ms * 1_000_000,
+                t_end_ns: ms * 1_000_000 + 1_000,
+                t_device_ns: None,
+                value: RowValue::Number(watts(shown) + odd(shown)),
+                flags: Flags::NONE,
+            };
+            writer.push(source, row).unwrap();
+        }
+    }
+    for index in 0..9_000 / pace_ms {
+        for (event, ms) in
+            [(MarkEvent::Begin, index * pace_ms), (MarkEvent::End, index * pace_ms + pace_ms / 2)]
+        {
+            writer.mark(Mark { t_ns: ms * 1_000_000, event, name: format!("kernel {index}") }).unwrap();
+        }
+    }
+    writer.finish().unwrap()
+}
+
+#[test]
+fn compare_warns_of_kernels_that_keep_step_with_a_sensor_and_of_no_others() {
+    for (pace_ms, warned) in [(100, true), (50, true), (162, false)] {
+        let folder = tempfile::tempdir().unwrap();
+        let run = kernels(&folder.path().join("run"), pace_ms);
+        let request = Request { reference: "meter/power".into(), ..Request::default() };
+        let verdict = compare(&run, &request).unwrap().sensors[0].verdict.join(" ");
+        assert_eq!(verdict.contains("looks at the same part of each"), warned, "{pace_ms} ms: {verdict}");
+    }
 }

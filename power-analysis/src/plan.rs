@@ -84,7 +84,10 @@ pub fn plan(kernel_s: f64, sensor: &Attention) -> Option<Plan> {
     let phase_groups = above(sensor.period_s / sensor.window_s - NEARLY).max(1);
     let counted = REPETITIONS.0.max(above(REPETITIONS.1 / kernel_s)).next_multiple_of(phase_groups);
     let repetitions = counted + dropped;
-    let group_gap_s = if phase_groups > 1 { sensor.period_s / count(phase_groups) } else { 0.0 };
+    // With the gap, every group begins a share of the period later in it than the one before.
+    let share = sensor.period_s / count(phase_groups);
+    let group_s = count(counted / phase_groups) * kernel_s;
+    let group_gap_s = if phase_groups > 1 { (share - group_s).rem_euclid(sensor.period_s) } else { 0.0 };
     let guard_s = GUARD_S.max(sensor.window_s + sensor.delay_s.max(0.0) + 2.0 * sensor.period_s);
     let trial_s = count(repetitions) * kernel_s + count(phase_groups - 1) * group_gap_s + 2.0 * guard_s;
     // A pulse is off by up to half an update period of its power at its ends (sensors.md §5.9); a window that is longer
@@ -189,6 +192,10 @@ mod tests {
         assert!(plan.expected_error < 0.015, "{plan:?}");
         assert_eq!((plan.phase_groups, plan.repetitions, plan.dropped), (4, 53, 1), "{plan:?}");
         assert_eq!(plan.alias, Some(Alias { kernels: 1, updates: 1, slip_ns: 0 }));
+        assert!((plan.group_gap_s - 0.025).abs() < 1e-9, "{plan:?}");
+        // A kernel that drifts against the sensor takes part of the gap's work over.
+        let drifting = super::plan(0.1, &Attention { period_s: 0.100_22, ..H100 }).unwrap();
+        assert!(drifting.expected_error < 0.02, "{drifting:?}");
     }
 
     #[test]

@@ -53,7 +53,9 @@ fn text(result: &RunEnergy) -> String {
     if result.channels.iter().any(corrected) {
         header.push("corrected by its card");
     } else {
-        rows.iter_mut().for_each(|row| row.truncate(header.len()));
+        for row in &mut rows {
+            row.truncate(header.len());
+        }
     }
     let mut text = String::new();
     table(&mut text, &header, &rows);

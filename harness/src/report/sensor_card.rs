@@ -91,11 +91,12 @@ fn numbers(card: &SensorCard) -> String {
         ("gain", shown(found.map(|found| found.gain), "")),
         ("offset", shown(found.map(|found| found.offset_w), "W")),
     ];
-    let rows: String = rows
-        .iter()
-        .map(|(what, value)| format!("<tr><th scope=\"row\">{what}</th><td>{value}</td></tr>"))
-        .collect();
-    format!("<table><thead><tr><th>what</th><th>value [95 %]</th></tr></thead><tbody>{rows}</tbody></table>")
+    let mut html = String::from("<table><thead><tr><th>what</th><th>value [95 %]</th></tr></thead><tbody>");
+    for (what, value) in rows {
+        let _ = write!(html, "<tr><th scope=\"row\">{what}</th><td>{value}</td></tr>");
+    }
+    html.push_str("</tbody></table>");
+    html
 }
 
 fn ends(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
