@@ -1,5 +1,7 @@
 //! Made-up recordings of any size, for benches: a GPU sensor that is polled and a meter that streams.
 
+mod sensors;
+
 use std::path::Path;
 
 use harness::run::{NewRun, Origin, Row, RowValue, Run, RunWriter, TimeBase};
@@ -8,6 +10,8 @@ use power_core::{Channel, Delivery, Descriptor, Flags, Lane, Quantity, Scope};
 use rand::{RngExt, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use std::time::Duration;
+
+pub use sensors::write_sensors_run;
 
 /// Time between two readings of either channel: 1 ms.
 const STEP_NS: i64 = 1_000_000;

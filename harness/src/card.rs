@@ -33,6 +33,10 @@ pub struct SensorCard {
     pub run: String,
     /// What drove the sensor; `None` where only its own readings were looked at.
     pub reference: Option<Load>,
+    /// Whether the reference is a meter of the same power with a stated accuracy: only then are gain and offset the
+    /// sensor's, and corrected.
+    #[serde(default)]
+    pub calibrated: bool,
     /// What was found, with intervals.
     pub character: Character,
     /// The same in sentences, the most important first.

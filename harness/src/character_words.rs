@@ -123,7 +123,13 @@ fn transient(
             (Some(rise), Some(fall)) => {
                 format!("It rises with a time constant of {} and falls with {}", ms(rise), ms(fall))
             }
-            (Some(rise), None) => format!("It follows with a time constant of {}", ms(rise)),
+            (Some(rise), None) => {
+                let hidden = found.window_ms.map_or_else(String::new, |window| {
+                    format!(", in which a window of up to {:.1} ms can hide", window.high)
+                });
+                let load = if commanded { ", the load's own rise included" } else { "" };
+                format!("It follows with a time constant of {}{load}{hidden}", ms(rise))
+            }
             (None, _) => "It follows with a lag".to_owned(),
         },
         TransientClass::BoxcarExponential => format!(

@@ -3,12 +3,16 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use power_analysis::Readings;
-use power_analysis::characterise::{CharacterSettings, Driven, TransientSettings, characterise as analyse};
+use power_analysis::characterise::{
+    CharacterSettings, Driven, Pictures, TransientSettings, changes, characterise as analyse, pictures,
+    update_period,
+};
 use power_core::{Channel, Scope};
 use serde::{Deserialize, Serialize};
 
 use crate::card::{CARD_VERSION, SensorCard};
 use crate::load::{Load, Loaded};
+use crate::priors::{self, Prior};
 use crate::run::{ChannelRef, Run, TimeBase};
 use crate::traces::{self, power_channels};
 use crate::{Error, Result, character_words};
@@ -70,6 +74,25 @@ pub fn characterise(run: &Run, request: &Request) -> Result<RunCharacter> {
     Ok(RunCharacter { schema_version: 1, run: run.name(), reference, sensors: cards, notes })
 }
 
+/// What the cards of `found` rest on, drawn, in the order of its sensors.
+///
+/// # Errors
+///
+/// - if the run cannot be read.
+pub fn draw(run: &Run, found: &RunCharacter) -> Result<Vec<Pictures>> {
+    let loaded = found.reference.as_ref().map(|load| load.read(run)).transpose()?;
+    let mut sensors = Vec::new();
+    for card in &found.sensors {
+        sensors.push((card, traces::load(run, &card.name)?.readings));
+    }
+    Ok(in_parallel(&sensors, |(card, readings)| {
+        let changes = changes(readings);
+        let (period, published) = update_period(readings, &changes, power_analysis::CONFIDENCE);
+        let driven = loaded.as_ref().zip(card.character.transient.as_ref());
+        pictures(&changes, &published, &period, driven.map(|(loaded, found)| (&loaded.drive, found)))
+    }))
+}
+
 fn names(run: &Run, request: &Request, reference: Option<&Load>) -> Result<Vec<String>> {
     if !request.channels.is_empty() {
         return request
@@ -104,24 +127,35 @@ fn card(
     let loaded = loaded.filter(|_| !itself);
     let same = reference.is_some_and(|load| is_same_power(run, load, described));
     let gains = if same { PLAUSIBLE_GAINS } else { TransientSettings::default().gains };
+    let driver_version = source.descriptor.details.get("driver version").cloned();
+    let prior = priors::published(&source.descriptor.device, described, driver_version.as_deref());
     let settings = CharacterSettings {
-        transient: TransientSettings { gains, ..TransientSettings::default() },
+        transient: TransientSettings {
+            gains,
+            window_s: prior.as_ref().and_then(Prior::window_s),
+            ..TransientSettings::default()
+        },
         seed,
         ..CharacterSettings::default()
     };
     let driven = loaded.map(|loaded| Driven { drive: &loaded.drive, reference: loaded.trace.as_ref() });
     let character = analyse(readings, driven, &settings);
-    let verdict = character_words::verdict(described, &character, reference);
+    let mut verdict = character_words::verdict(described, &character, reference);
+    verdict.extend(prior.map(|prior| {
+        let certain = character.transient.as_ref().filter(|found| found.ambiguous.is_empty());
+        prior.sentence(character.update_period.period_ms, certain.and_then(|found| found.window_ms))
+    }));
     SensorCard {
         schema_version: CARD_VERSION,
         written_by: concat!("wattproof ", env!("CARGO_PKG_VERSION")).to_owned(),
         driver: source.descriptor.driver.clone(),
-        driver_version: source.descriptor.details.get("driver version").cloned(),
+        driver_version,
         device: source.descriptor.device.clone(),
         channel: described.clone(),
         name,
         run: run.name(),
         reference: reference.cloned(),
+        calibrated: same && reference.is_some_and(|load| is_accurate(run, load)),
         character,
         verdict,
     }
@@ -133,6 +167,14 @@ fn is_same_power(run: &Run, reference: &Load, sensor: &Channel) -> bool {
     let [one] = &channels[..] else { return false };
     let scope = run.channel(one).map(|channel| run.describe(channel).scope.clone());
     sensor.scope != Scope::Unknown && scope.is_ok_and(|scope| scope == sensor.scope)
+}
+
+/// Whether the accuracy of everything in the reference is stated.
+fn is_accurate(run: &Run, reference: &Load) -> bool {
+    let Load::Channels { channels } = reference else { return false };
+    let stated =
+        |name: &String| run.channel(name).is_ok_and(|channel| run.describe(channel).accuracy.is_some());
+    channels.iter().all(stated)
 }
 
 /// Maps items on as many threads as there are cores, in order.

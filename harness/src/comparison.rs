@@ -6,6 +6,7 @@ use power_analysis::{Comparison, Incomparable, Interval, Phase, Reference, Setti
 use power_core::{Channel, Delivery, Quantity};
 use serde::{Deserialize, Serialize};
 
+use crate::correction::{Cards, Correction};
 use crate::run::{Run, TimeBase};
 use crate::traces::{self, Role, power_channels};
 use crate::{Error, Result, timekeeping, words};
@@ -21,6 +22,10 @@ pub struct Request {
     pub windows_ns: BTreeMap<String, i64>,
     /// Start of all random numbers.
     pub seed: u64,
+    /// Cards to correct by.
+    pub cards: Cards,
+    /// Whether what is corrected is also told as it was shown.
+    pub raw: bool,
 }
 
 /// Every sensor of a run against the reference.
@@ -71,6 +76,9 @@ pub struct Judged {
     pub sensor: Subject,
     /// The comparison; `None` where it was refused.
     pub comparison: Option<Comparison>,
+    /// What the sensor's card makes of the phases; `None` where there is no card.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub corrected: Option<Correction>,
     /// Why it was refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<String>,
@@ -114,7 +122,12 @@ pub fn compare(run: &Run, request: &Request) -> Result<RunComparison> {
         };
         let outcome = power_analysis::compare(&sensor.readings, &reference, &settings);
         let subject = subject(run, &name, &sensor.readings)?;
-        judged.push(judge(subject, outcome));
+        let corrected = if settings.has_time && !phases.is_empty() {
+            request.cards.correct(run, &name, &sensor.readings, &phases)
+        } else {
+            None
+        };
+        judged.push(judge(subject, outcome, corrected, request.raw));
     }
     notes.extend(timekeeping::remarks(run.manifest(), &run.alignment()?));
     notes.dedup();
@@ -152,7 +165,8 @@ fn sensor_names(run: &Run, reference: &str, wanted: &[String]) -> Result<Vec<Str
     }
 }
 
-fn phases(run: &Run) -> Result<Vec<Phase>> {
+/// The phases of a run, in order of their begin.
+pub(crate) fn phases(run: &Run) -> Result<Vec<Phase>> {
     let phases = run.phases()?;
     Ok(phases
         .into_iter()
@@ -183,18 +197,25 @@ fn subject(run: &Run, name: &str, readings: &power_analysis::Readings) -> Result
     })
 }
 
-fn judge(sensor: Subject, outcome: Result<Comparison, Incomparable>) -> Judged {
+fn judge(
+    sensor: Subject,
+    outcome: Result<Comparison, Incomparable>,
+    corrected: Option<Correction>,
+    raw: bool,
+) -> Judged {
     match outcome {
         Ok(comparison) => {
-            let verdict = words::verdict(&sensor, &comparison);
+            let corrected = corrected.map(|corrected| corrected.against(&comparison.phases));
+            let verdict = words::verdict(&sensor, &comparison, corrected.as_ref(), raw);
             let failed = words::is_failure(&comparison);
-            Judged { sensor, comparison: Some(comparison), refused: None, failed, verdict }
+            Judged { sensor, comparison: Some(comparison), corrected, refused: None, failed, verdict }
         }
         Err(reason) => {
             let refused = words::incomparable(&reason);
             Judged {
                 sensor,
                 comparison: None,
+                corrected: None,
                 verdict: vec![refused.clone()],
                 refused: Some(refused),
                 failed: true,

@@ -1,8 +1,11 @@
 //! `energy`: what each channel of a run says of the energy of the run and of its phases.
 
-use power_analysis::{ChannelEnergy, Interval, Publications, Trace, channel_energy};
+use power_analysis::correct::CorrectedPhase;
+use power_analysis::{ChannelEnergy, Publications, Trace, channel_energy};
 use serde::{Deserialize, Serialize};
 
+use crate::comparison;
+use crate::correction::Cards;
 use crate::run::{Run, TimeBase};
 use crate::traces::{self, Role, power_channels};
 use crate::{Error, Result};
@@ -40,14 +43,17 @@ pub struct PhaseEnergy {
     pub name: String,
     /// `None` where it was not recorded from begin to end, or a counter was set back within it.
     pub energy: Option<ChannelEnergy>,
+    /// What the channel's card makes of it; `None` where there is no card.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub corrected: Option<CorrectedPhase>,
 }
 
-/// The energies of `channels`, or of all channels that have one if none is named.
+/// The energies of `channels`, or of all channels that have one if none is named; phases are corrected by `cards`.
 ///
 /// # Errors
 ///
 /// If a channel does not exist or has no energy, the run has no time, or it cannot be read.
-pub fn energy(run: &Run, channels: &[String]) -> Result<RunEnergy> {
+pub fn energy(run: &Run, channels: &[String], cards: &Cards) -> Result<RunEnergy> {
     if run.manifest().time_base == TimeBase::Ordinal {
         return Err(Error::new(format!(
             "{} has no time, its rows are only numbered: there is no energy",
@@ -60,7 +66,7 @@ pub fn energy(run: &Run, channels: &[String]) -> Result<RunEnergy> {
         return Err(Error::new(format!("{} has no channel of power or energy", run.name()))
             .mend("`wattproof verify` lists what it has"));
     }
-    let phases = run.phases()?;
+    let phases = comparison::phases(run)?;
     let mut notes = run.manifest().notes.clone();
     let mut found = Vec::new();
     for name in names {
@@ -74,6 +80,11 @@ pub fn energy(run: &Run, channels: &[String]) -> Result<RunEnergy> {
             let energy = channel_energy(readings, &publications, trace, interval)?;
             Some(energy.with_clock(trace, loaded.uncertainty_ns))
         };
+        let corrected = cards.correct(run, &name, readings, &phases);
+        if let Some(reason) = corrected.as_ref().and_then(|corrected| corrected.refused.as_ref()) {
+            notes.push(format!("{name} is not corrected by its card: {reason}"));
+        }
+        let mut corrected = corrected.map(|corrected| corrected.phases).unwrap_or_default().into_iter();
         found.push(ChannelEnergies {
             device: run.source_of(run.channel(&name)?).descriptor.device.clone(),
             name,
@@ -82,7 +93,8 @@ pub fn energy(run: &Run, channels: &[String]) -> Result<RunEnergy> {
                 .iter()
                 .map(|phase| PhaseEnergy {
                     name: phase.name.clone(),
-                    energy: of(Interval::new(phase.begin_ns, phase.end_ns)),
+                    energy: of(phase.interval),
+                    corrected: corrected.next(),
                 })
                 .collect(),
         });

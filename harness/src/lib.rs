@@ -8,6 +8,7 @@ pub mod characterise;
 pub mod cli;
 pub mod clock_map;
 pub mod comparison;
+pub mod correction;
 #[cfg(unix)]
 pub mod doctor;
 pub mod drivers;
@@ -18,6 +19,7 @@ pub mod import;
 pub mod inventory;
 pub mod load;
 pub mod node;
+pub mod priors;
 #[cfg(unix)]
 pub mod record;
 pub mod report;

@@ -4,12 +4,17 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use power_analysis::faults::{FaultKind, Following};
-use power_analysis::{Comparison, Explained, Incomparable, PhaseGroup, RelativeError};
+use power_analysis::{Comparison, Explained, Incomparable, Interval, PhaseGroup, RelativeError, plan, stats};
 
 use crate::comparison::Subject;
+use crate::correction::Correction;
 
 /// A measured error within this of what sampling explains counts as explained, as a fraction of the energy.
 const EXPLAINED_WITHIN: f64 = 0.02;
+
+/// Steps from phase to phase that a pace needs, and by how much of it each may be off.
+const FEWEST_STEPS: usize = 8;
+const STEADY: f64 = 0.05;
 
 /// Whether a comparison's verdict is a failure: the reference is not the same power.
 pub fn is_failure(comparison: &Comparison) -> bool {
@@ -17,7 +22,14 @@ pub fn is_failure(comparison: &Comparison) -> bool {
 }
 
 /// The verdict on a sensor, the most important sentence first.
-pub fn verdict(sensor: &Subject, comparison: &Comparison) -> Vec<String> {
+///
+/// Where a card corrected the phases, that is told in place of what was shown, and beside it if `raw`.
+pub fn verdict(
+    sensor: &Subject,
+    comparison: &Comparison,
+    corrected: Option<&Correction>,
+    raw: bool,
+) -> Vec<String> {
     let mut said = Vec::new();
     match &comparison.following {
         Following::Yes => {}
@@ -33,8 +45,11 @@ pub fn verdict(sensor: &Subject, comparison: &Comparison) -> Vec<String> {
         }
     }
     said.extend(whole_run(comparison));
-    for group in &comparison.groups {
-        said.push(group_sentence(group));
+    said.extend(corrected.into_iter().flat_map(Correction::verdict));
+    let shown = raw || corrected.is_none_or(|corrected| corrected.refused.is_some());
+    for group in comparison.groups.iter().filter(|_| shown) {
+        let uncorrected = if corrected.is_some() { "Uncorrected: " } else { "" };
+        said.push(format!("{uncorrected}{}", group_sentence(group)));
         said.extend(
             comparison.explained.iter().find(|explained| explained.of == group.group).map(explanation),
         );
@@ -42,6 +57,7 @@ pub fn verdict(sensor: &Subject, comparison: &Comparison) -> Vec<String> {
     if comparison.groups.is_empty() {
         said.extend(comparison.explained.first().map(explanation));
     }
+    said.extend(aliases(comparison));
     said.extend(line(comparison));
     said.extend(sampling(sensor, comparison));
     said.extend(faults(comparison));
@@ -110,6 +126,36 @@ fn explanation(explained: &Explained) -> String {
         "Why: a perfect sensor that publishes and is read at the same times ({assumption}) would be off by {expected}; \
          {conclusion}."
     )
+}
+
+/// Phases that come at a steady pace that the sensor's own keeps step with, where it does not look all the time.
+fn aliases(comparison: &Comparison) -> Vec<String> {
+    let sampling = &comparison.sampling;
+    let period_ms = sampling.update_period.map(|period| period.nominal_ms.unwrap_or(period.median_ms));
+    let Some(period_ms) = period_ms.filter(|_| sampling.attention.is_none_or(|share| share < 1.0)) else {
+        return Vec::new();
+    };
+    comparison
+        .groups
+        .iter()
+        .filter_map(|group| {
+            let rows = comparison.phases.iter().filter(|row| row.phase.group() == group.group);
+            let begins: Vec<f64> =
+                rows.map(|row| Interval::new(0, row.phase.interval.begin_ns).seconds()).collect();
+            let steps: Vec<f64> = begins.windows(2).map(|pair| pair[1] - pair[0]).collect();
+            let step = stats::median(&steps).filter(|_| steps.len() >= FEWEST_STEPS)?;
+            let steady = steps.iter().all(|own| (own - step).abs() < STEADY * step);
+            let alias = plan::alias(step, period_ms * 1e-3, steps.len()).filter(|_| steady)?;
+            Some(format!(
+                "Phases {} come every {:.1} ms, and {} of them last as long as {} of its update periods: it looks at the \
+                 same part of each, and more of them do not help. `wattproof plan` says what does.",
+                group.group,
+                step * 1e3,
+                alias.kernels,
+                alias.updates
+            ))
+        })
+        .collect()
 }
 
 fn line(comparison: &Comparison) -> Option<String> {

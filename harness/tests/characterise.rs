@@ -74,13 +74,19 @@ fn a_channel_is_not_driven_by_itself_and_the_ring_publishes_every_20_ms() {
 fn the_load_as_commanded_is_a_reference_of_its_own() {
     let request = Request {
         reference: Some(Load::Phases { group: "prbs".into() }),
-        channels: vec!["ring/power".into()],
+        channels: vec!["ring/power".into(), "nvml/power_instant".into()],
         ..Request::default()
     };
     let found = characterise(&Run::open(&bundled()).unwrap(), &request).unwrap();
     let ring = card(&found, "ring/power").character.transient.clone().unwrap();
     assert!(ring.explained > 0.8 && ring.gain.value > 100.0, "{ring:?}");
-    assert!(ring.delay_ms.value > 0.0 && ring.delay_ms.value < 100.0, "{ring:?}");
+    assert!(ring.delay_ms.value > 0.0 && ring.delay_ms.high < 10.0, "{ring:?}");
+    // The load's own rise looks like a lag; what window can hide in it is bounded.
+    assert_eq!(ring.class, TransientClass::Exponential);
+    assert!(ring.window_ms.unwrap().high < 15.0, "{ring:?}");
+    // What was published for the H100 holds for the H200.
+    let instant = card(&found, "nvml/power_instant").character.transient.clone().unwrap();
+    assert!(instant.window_ms.unwrap().contains(25.0), "{instant:?}");
     let verdict = card(&found, "ring/power").verdict.join(" ");
     assert!(verdict.contains("from command to reading"), "{verdict}");
 }
@@ -156,7 +162,8 @@ fn an_rtx_3090_averages_100_ms_at_a_gain_of_0_95() {
     near(instant.update_period.period_ms, 99.97, 0.05);
     let transient = instant.transient.clone().unwrap();
     near(transient.window_ms, 99.9, 1.5);
-    near(Some(transient.gain), 0.947, 0.01);
+    // 0.944 while it is cool, 0.955 once it is warm: all of the ten seconds give what was published.
+    near(Some(transient.gain), 0.945, 0.005);
     assert!(transient.residual_w < 0.5, "{transient:?}");
 }
 

@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use harness::comparison::{Request, RunComparison, compare};
+use harness::correction::Cards;
 use harness::energy::energy;
 use harness::import::{Format, ImportRequest, import, time::parse_utc_offset};
 use harness::run::Run;
@@ -89,7 +90,7 @@ fn mlperf_power_between_begin_and_end() {
     );
     import(&ImportRequest::new(Format::Ptdaemon, vec![samples], &dir)).unwrap();
     let run = Run::open(&dir).unwrap();
-    let result = energy(&run, &[]).unwrap();
+    let result = energy(&run, &[], &Cards::default()).unwrap();
     let phase = &result.channels[0].phases[0];
     assert_eq!(phase.name, "power");
     // 761 884.7 J by numpy: trapezoids, ends interpolated.

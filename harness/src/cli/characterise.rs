@@ -9,10 +9,10 @@ use super::Outcome;
 use super::output::{JsonOption, message, paragraph, table};
 use crate::card::{self, SensorCard};
 use crate::character_words::load_cannot_tell;
-use crate::characterise::{Request, RunCharacter, characterise};
+use crate::characterise::{Request, RunCharacter, characterise, draw};
 use crate::load::Load;
 use crate::run::Run;
-use crate::{Error, Result};
+use crate::{Error, Result, report};
 
 /// Characterise each sensor of a run: update period, window, delay, rise, gain, offset, step and noise.
 ///
@@ -36,6 +36,9 @@ pub(super) struct Arguments {
     /// Save the cards, in DIR or in this user's own folder.
     #[arg(long, value_name = "DIR", num_args = 0..=1, require_equals = true, default_missing_value = "")]
     save: Option<String>,
+    /// Also write a page with what the cards rest on.
+    #[arg(long, value_name = "FILE.html")]
+    report: Option<PathBuf>,
     /// Start of all random numbers: the same seed gives the same result.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -50,7 +53,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome> {
         (None, channels) => Some(Load::Channels { channels: channels.to_vec() }),
     };
     let request = Request { reference, channels: arguments.channel.clone(), seed: arguments.seed };
-    let found = characterise(&Run::open(&arguments.run)?, &request)?;
+    let run = Run::open(&arguments.run)?;
+    let found = characterise(&run, &request)?;
     if let Some(dir) = &arguments.save {
         // Without a folder, in this user's own.
         let named = (!dir.is_empty()).then(|| PathBuf::from(dir));
@@ -64,6 +68,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome> {
             }
             message(&format!("card: {}", card.save(&dir)?.display()));
         }
+    }
+    if let Some(path) = &arguments.report {
+        let page = report::card_page(&found, &draw(&run, &found)?);
+        std::fs::write(path, page).map_err(|error| Error::io(path, "write", error))?;
+        message(&format!("report: {}", path.display()));
     }
     arguments.json.write(&found, &text(&found))?;
     // Sensors of which nothing was asked are no failure.

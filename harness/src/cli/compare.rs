@@ -9,6 +9,7 @@ use clap::Args;
 use super::output::{JsonOption, message, paragraph, table};
 use super::{Outcome, duration};
 use crate::comparison::{self, Judged, Request, RunComparison};
+use crate::correction::{Cards, Correction};
 use crate::report::NodeSection;
 use crate::run::Run;
 use crate::{Error, Result, report, traces, words};
@@ -48,6 +49,13 @@ pub(super) struct Choice {
     /// Averaging window of a channel, where its descriptor does not state it or you know better.
     #[arg(short, long, value_name = "CHANNEL=TIME", value_parser = parse_window)]
     window: Vec<(String, i64)>,
+    /// Sensor card to correct by, as `characterise --save` writes it, or a folder of cards; may be repeated. Those in the
+    /// run's folder `cards` and this user's own are used as well.
+    #[arg(long, value_name = "CARD")]
+    card: Vec<PathBuf>,
+    /// Beside what a card corrects, also tell it as it was shown.
+    #[arg(long)]
+    raw: bool,
     /// Start of all random numbers: the same seed gives the same result.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -79,7 +87,16 @@ impl Choice {
         for (name, nanos) in &self.window {
             windows_ns.insert(run.key(run.channel(name)?), *nanos);
         }
-        let request = Request { reference, sensors: self.sensor.clone(), windows_ns, seed: self.seed };
+        let named = Cards::read(&self.card)?;
+        named.check(&run)?;
+        let request = Request {
+            reference,
+            sensors: self.sensor.clone(),
+            windows_ns,
+            seed: self.seed,
+            cards: named.and_found(&self.run)?,
+            raw: self.raw,
+        };
         let comparison = comparison::compare(&run, &request)?;
         Ok((run, comparison))
     }
@@ -138,7 +155,7 @@ fn text(comparison: &RunComparison, arguments: &Arguments) -> String {
             paragraph(&mut text, 2, sentence);
         }
         if arguments.phases {
-            phases(&mut text, judged);
+            phases(&mut text, judged, arguments.choice.raw);
         }
         if arguments.faults {
             faults(&mut text, judged);
@@ -160,6 +177,10 @@ fn summary(judged: &Judged) -> Vec<String> {
         return vec![name, "not compared".into(), String::new(), String::new(), String::new()];
     };
     let energies = comparison.energies.as_ref();
+    let corrected = judged.corrected.as_ref().filter(|corrected| corrected.refused.is_none());
+    if let Some(corrected) = corrected {
+        return corrected_summary(name, judged, corrected);
+    }
     let worst = comparison.groups.iter().filter_map(|group| Some((group, group.error.as_ref()?.value)));
     let worst = worst.max_by(|(_, a), (_, b)| a.abs().total_cmp(&b.abs()));
     let ok = comparison.phases.iter().filter(|row| row.verdict == power_analysis::PhaseVerdict::Ok).count();
@@ -174,8 +195,64 @@ fn summary(judged: &Judged) -> Vec<String> {
     ]
 }
 
-fn phases(text: &mut String, judged: &Judged) {
+/// The row of a sensor whose card corrected the phases.
+fn corrected_summary(name: String, judged: &Judged, corrected: &Correction) -> Vec<String> {
+    let unknown = || "unknown".to_owned();
+    let comparison = judged.comparison.as_ref();
+    let energies = comparison.and_then(|comparison| comparison.energies.as_ref());
+    let pearson = comparison.and_then(|comparison| comparison.agreement.as_ref()?.pearson);
+    let errors = corrected.groups.iter().filter_map(|group| Some((group, group.error?.value)));
+    let worst = errors.max_by(|(_, a), (_, b)| a.abs().total_cmp(&b.abs()));
+    let stated: usize = corrected.groups.iter().map(|group| group.stated).sum();
+    vec![
+        name,
+        energies.map_or_else(unknown, |energies| words::error(&energies.naive.error)),
+        worst.map_or_else(unknown, |(group, error)| format!("{} {}", group.group, words::percent(error))),
+        format!("{stated} of {}", corrected.phases.len()),
+        pearson.map_or_else(unknown, |r| format!("{:.3}", r.value)),
+    ]
+}
+
+/// Every phase as its card corrects it.
+fn corrected_phases(text: &mut String, judged: &Judged, corrected: &Correction) {
+    let rows = judged.comparison.iter().flat_map(|comparison| &comparison.phases);
+    let rows: Vec<Vec<String>> = corrected
+        .phases
+        .iter()
+        .zip(rows)
+        .map(|(phase, row)| {
+            let reference = row.reference_j;
+            let number =
+                |value: Option<f64>| value.map_or_else(|| "unknown".to_owned(), |v| format!("{v:.1}"));
+            let holds = phase.energy_j.zip(reference).map(|(energy, reference)| energy.contains(reference));
+            vec![
+                phase.phase.name.clone(),
+                format!("{:.2}", phase.phase.interval.seconds()),
+                number(phase.energy_j.map(|energy| energy.value)),
+                number(phase.energy_j.map(|energy| energy.low)),
+                number(phase.energy_j.map(|energy| energy.high)),
+                number(reference),
+                match (phase.refused, holds) {
+                    (Some(refused), _) => refused.words(),
+                    (None, Some(true)) => "holds".to_owned(),
+                    (None, Some(false)) => "does not hold".to_owned(),
+                    (None, None) => "unjudged".to_owned(),
+                },
+            ]
+        })
+        .collect();
+    text.push('\n');
+    table(text, &["corrected", "s", "J", "from", "to", "ref. J", "interval"], &rows);
+}
+
+fn phases(text: &mut String, judged: &Judged, raw: bool) {
     let Some(comparison) = &judged.comparison else { return };
+    if let Some(corrected) = judged.corrected.as_ref().filter(|corrected| corrected.refused.is_none()) {
+        corrected_phases(text, judged, corrected);
+        if !raw {
+            return;
+        }
+    }
     let number =
         |value: Option<f64>| value.map_or_else(|| "unknown".to_owned(), |value| format!("{value:.1}"));
     let rows: Vec<Vec<String>> = comparison

@@ -21,6 +21,7 @@ mod mark;
 #[cfg(feature = "meter")]
 mod meter;
 mod output;
+mod plan;
 #[cfg(unix)]
 mod progress;
 #[cfg(unix)]
@@ -92,6 +93,7 @@ enum Command {
     Export(export::Arguments),
     Sync(sync::Arguments),
     Characterise(characterise::Arguments),
+    Plan(plan::Arguments),
     Verify(verify::Arguments),
     #[cfg(feature = "meter")]
     Meter(meter::Arguments),
@@ -144,6 +146,7 @@ fn run(cli: Cli) -> Result<Outcome> {
         Command::Export(arguments) => export::run(&arguments),
         Command::Sync(arguments) => sync::run(&arguments),
         Command::Characterise(arguments) => characterise::run(&arguments),
+        Command::Plan(arguments) => plan::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
         #[cfg(feature = "meter")]
         Command::Meter(arguments) => meter::run(&arguments),

@@ -1,6 +1,7 @@
 //! The search for the parameters of a shape: a grid, its minima polished, and the repeats of the drive.
 
 use super::shapes::{DELAYS, Points, SCAN_STEP, SCANNED, Shape};
+use super::transient::TransientSettings;
 use crate::fit::{Drive, Lag, Minimum, blocks};
 
 /// Windows that a search starts from, in seconds.
@@ -23,9 +24,15 @@ pub(super) struct Found {
 }
 
 /// Searches a grid and polishes its minima.
-pub(super) fn fit_shape(shape: Shape, points: &Points, drive: &Drive, gains: (f64, f64)) -> Option<Found> {
+pub(super) fn fit_shape(
+    shape: Shape,
+    points: &Points,
+    drive: &Drive,
+    settings: &TransientSettings,
+) -> Option<Found> {
+    let gains = settings.gains;
     let few = points.pick(&blocks(points.len(), MOST_IN_GRID));
-    let starts = grid(shape, &few, drive, gains);
+    let starts = grid(shape, &few, drive, settings);
     polish(shape, points, drive, gains, starts)
 }
 
@@ -95,6 +102,20 @@ fn polish(
     Some(Found { best, others: minima })
 }
 
+/// The best and the other minima again, over other points than those that they were found with.
+pub(super) fn repolish(shape: Shape, points: &Points, drive: &Drive, gains: (f64, f64), found: &mut Found) {
+    let fill = |at: &[f64], out: &mut Vec<f64>| points.fill(shape, drive, at, out);
+    let problem = shape.problem(points, gains, &fill);
+    for minimum in found.others.iter_mut().chain([&mut found.best]) {
+        let steps: Vec<f64> = minimum.at.iter().map(|value| (0.02 * value.abs()).max(5e-4)).collect();
+        *minimum = problem.polish(&minimum.at, &steps, 1e-3, 200);
+    }
+    found.others.retain(|other| other.squares.is_finite() && !is_near(shape, &other.at, &found.best.at));
+    if let Some(better) = found.others.iter_mut().find(|other| other.squares < found.best.squares) {
+        std::mem::swap(better, &mut found.best);
+    }
+}
+
 /// Adds the delays that fit as well because the drive repeats itself: the others of a scan around the best.
 pub(super) fn add_repeats(
     shape: Shape,
@@ -154,7 +175,8 @@ fn is_near(shape: Shape, a: &[f64], b: &[f64]) -> bool {
 }
 
 /// The local minima of a grid over the parameters.
-fn grid(shape: Shape, points: &Points, drive: &Drive, gains: (f64, f64)) -> Vec<Minimum> {
+fn grid(shape: Shape, points: &Points, drive: &Drive, settings: &TransientSettings) -> Vec<Minimum> {
+    let gains = settings.gains;
     let mut delays = Vec::new();
     let mut delay = DELAYS.0;
     while delay <= DELAYS.1 + 1e-9 {
@@ -173,7 +195,9 @@ fn grid(shape: Shape, points: &Points, drive: &Drive, gains: (f64, f64)) -> Vec<
             rows.push((vec![], row.collect()));
         }
         Shape::Boxcar => {
-            for window in WINDOWS {
+            let mut windows: Vec<f64> = WINDOWS.into_iter().chain(settings.window_s).collect();
+            windows.sort_unstable_by(f64::total_cmp);
+            for window in windows {
                 let row = delays.iter().map(|&delay| {
                     points.fill(shape, drive, &[delay, window], &mut x);
                     squares(&x)

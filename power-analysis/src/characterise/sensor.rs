@@ -101,7 +101,10 @@ pub fn characterise(
         PlateauSettings { settle_s, shortest_s: settings.plateaus.shortest_s + longer, ..settings.plateaus };
     Character {
         readings: readings.len(),
-        attention: found.as_ref().and_then(|found| attention(found, &period)),
+        attention: found
+            .as_ref()
+            .zip(driven)
+            .and_then(|(found, driven)| attention(found, &period, driven.drive.is_commanded())),
         transient: found,
         transient_refused: refused,
         quantum: if readings.is_counter() { None } else { quantum(&watts) },
@@ -119,20 +122,23 @@ pub fn characterise(
 /// What drove each publication, through the window and delay that were found.
 fn response(times_ns: &[i64], drive: &Drive, found: &Transient) -> Vec<f64> {
     let seconds = |estimate: Option<crate::stats::Estimate>| estimate.map_or(0.0, |ms| ms.value * 1e-3);
-    let window = seconds(found.window_ms) + 3.0 * seconds(found.rise_ms).max(seconds(found.fall_ms));
+    // After eight time constants a lag is within a thirtieth of a per cent.
+    let window = seconds(found.window_ms) + 8.0 * seconds(found.rise_ms).max(seconds(found.fall_ms));
     let mut out = Vec::with_capacity(times_ns.len());
     let times = times_ns.iter().map(|&time| drive.seconds(time));
     fill_boxcar(drive, times, window, found.delay_ms.value * 1e-3, &mut out);
     out
 }
 
-fn attention(found: &Transient, period: &UpdatePeriod) -> Option<f64> {
+/// The share of time that is looked at; a rise behind a `commanded` load may be the load's own, and is no look.
+fn attention(found: &Transient, period: &UpdatePeriod, commanded: bool) -> Option<f64> {
     let period = period.period_ms?.value;
+    let rise = found.rise_ms.filter(|_| !commanded).map(|rise| 2.0 * rise.value);
     let looked = match found.class {
         TransientClass::SincePrevious => return Some(1.0),
         TransientClass::Boxcar | TransientClass::None => found.window_ms?.value,
-        TransientClass::Exponential => 2.0 * found.rise_ms?.value,
-        TransientClass::BoxcarExponential => found.window_ms?.value + 2.0 * found.rise_ms?.value,
+        TransientClass::Exponential => rise?,
+        TransientClass::BoxcarExponential => found.window_ms?.value + rise.unwrap_or(0.0),
     };
     Some((looked / period).min(1.0))
 }

@@ -102,6 +102,14 @@ impl Shape {
         Problem::new(&points.watts, gains, self.bounds(), fill)
     }
 
+    /// The time that it looks back with these parameters, with what the ends of their intervals may add, in seconds.
+    pub(super) fn memory_of(self, at: &[f64]) -> f64 {
+        // A point has no window yet.
+        let of = |axis: Option<usize>| axis.and_then(|axis| at.get(axis)).copied().unwrap_or(0.0);
+        let (window, rise, fall) = (of(self.window_axis()), of(self.rise_axis()), of(self.fall_axis()));
+        at[0].abs() + 1.5 * window + 8.0 * rise.max(fall) + SCAN_STEP
+    }
+
     /// When the response to a step reaches 10, 50 and 90 %, in milliseconds.
     pub(super) fn response_ms(self, at: &[f64]) -> [f64; 3] {
         let window = self.window_axis().map_or(0.0, |axis| at[axis]);
@@ -152,10 +160,18 @@ impl Points {
         crate::stats::median(&gaps)
     }
 
-    /// The publications whose windows lie where the drive is known.
-    pub(super) fn covered(times_ns: &[i64], watts: &[f64], counts: bool, drive: &Drive) -> Self {
+    /// The publications whose windows lie where the drive is known; while windows are searched, `memory` is `None`, and a
+    /// part of the whole only fills them. The time that a sensor is known to look back leaves more.
+    pub(super) fn covered(
+        times_ns: &[i64],
+        watts: &[f64],
+        counts: bool,
+        drive: &Drive,
+        memory: Option<f64>,
+    ) -> Self {
         let span = drive.span().seconds();
-        let warm = (WARM_UP.1 * span).min(WARM_UP.0);
+        let searched = (WARM_UP.1 * span).min(WARM_UP.0);
+        let warm = memory.map_or(searched, |memory| memory.min(searched));
         let ahead = (AHEAD * span).clamp(-DELAYS.0, f64::from(SCANNED) * SCAN_STEP);
         let mut points = Self { times: vec![], before: counts.then(Vec::new), watts: vec![] };
         for index in 1..times_ns.len() {

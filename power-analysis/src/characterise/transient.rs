@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::search::{Found, add_repeats, fit_both, fit_shape};
+use super::search::{Found, add_repeats, fit_both, fit_shape, repolish};
 use super::shapes::{Points, Shape};
 use crate::fit::{Drive, blocks, intervals};
 use crate::stats::{Estimate, count};
@@ -30,6 +30,8 @@ const DECISIVE: f64 = 10.0;
 pub struct TransientSettings {
     /// Lowest and highest gain; 0.8 and 1.25 against a calibrated reference of the same power.
     pub gains: (f64, f64),
+    /// Window in seconds that the search also starts from, where one was published.
+    pub window_s: Option<f64>,
     /// Confidence of the intervals.
     pub confidence: f64,
 }
@@ -37,7 +39,7 @@ pub struct TransientSettings {
 impl Default for TransientSettings {
     /// Any positive gain, 95 %.
     fn default() -> Self {
-        Self { gains: (0.0, f64::INFINITY), confidence: 0.95 }
+        Self { gains: (0.0, f64::INFINITY), window_s: None, confidence: 0.95 }
     }
 }
 
@@ -67,7 +69,8 @@ pub struct Transient {
     /// Whether the class is decided.
     pub decided: bool,
     /// Averaging window W in milliseconds; `None` for a counter and for a pure lag. Its upper end allows for the
-    /// reference's own resolution, which hides part of a window.
+    /// reference's own resolution, which hides part of a window. Where a class without a window has one, its upper end is
+    /// what can hide: of a lag behind a commanded load, whose own rise looks like it.
     pub window_ms: Option<Estimate>,
     /// Delay d in milliseconds from the drive to publication; against a commanded load the command-to-reading lag.
     pub delay_ms: Estimate,
@@ -160,28 +163,43 @@ pub fn transient(
     if edges < FEWEST_EDGES {
         return Err(TransientRefusal::NoEdges { edges });
     }
-    let all = Points::covered(times_ns, watts, counts, drive);
+    let all = Points::covered(times_ns, watts, counts, drive, None);
     if all.len() < FEWEST {
         return Err(TransientRefusal::TooFew { publications: all.len() });
     }
-    let chosen = all.pick(&blocks(all.len(), MOST_IN_FIT));
     // A lag costs every piece of the drive: shapes are compared on a stretch of it.
     let (short_drive, short) = all.stretch(drive, MOST_PIECES, MOST_IN_SHAPES);
     let short_drive = short_drive.as_ref().unwrap_or(drive);
     let mut chosen_shape = choose(&short, short_drive, settings, counts)?;
     // Where no window can be told from 0, the window's interval says up to which length that holds.
-    let fitted = if chosen_shape.shape == Shape::Point { Shape::Boxcar } else { chosen_shape.shape };
+    let mut fitted = if chosen_shape.shape == Shape::Point { Shape::Boxcar } else { chosen_shape.shape };
+    // A commanded load has a rise of its own: how long a window can hide in it, the fit of both says.
+    if fitted == Shape::Lag
+        && drive.is_commanded()
+        && let Some(both) = chosen_shape.both.take()
+    {
+        chosen_shape.found = both;
+        fitted = Shape::BoxcarLag;
+    }
+    // What only filled windows of any length during the search is data now that the length is known.
+    let memory = fitted.memory_of(&chosen_shape.found.best.at);
+    let all = Points::covered(times_ns, watts, counts, drive, Some(memory));
     if fitted.has_lag() {
+        let (short_drive, short) = all.stretch(drive, MOST_PIECES, MOST_IN_SHAPES);
+        let short_drive = short_drive.as_ref().unwrap_or(drive);
+        repolish(fitted, &short, short_drive, settings.gains, &mut chosen_shape.found);
         return report(&short, short_drive, settings, (chosen_shape, fitted), edges);
     }
-    chosen_shape.found =
-        fit_shape(fitted, &chosen, drive, settings.gains).ok_or(TransientRefusal::NotFixed)?;
+    let chosen = all.pick(&blocks(all.len(), MOST_IN_FIT));
+    chosen_shape.found = fit_shape(fitted, &chosen, drive, settings).ok_or(TransientRefusal::NotFixed)?;
     report(&chosen, drive, settings, (chosen_shape, fitted), edges)
 }
 
 struct Chosen {
     shape: Shape,
     found: Found,
+    /// A window and a lag in a row, where that was fitted.
+    both: Option<Found>,
     runner_up: Option<(TransientClass, f64)>,
     decided: bool,
 }
@@ -214,7 +232,7 @@ fn choose(
             (Shape::BoxcarLag, Some(boxcar)) => {
                 fit_both(points, drive, settings.gains, boxcar, fit_of(Shape::Lag))
             }
-            _ => fit_shape(shape, points, drive, settings.gains),
+            _ => fit_shape(shape, points, drive, settings),
         };
         let Some(found) = found else { continue };
         let n = count(points.len());
@@ -246,7 +264,9 @@ fn choose(
         .next();
     let decided = rival.is_none_or(|(_, margin)| margin > DECISIVE);
     let index = fits.iter().position(|(fitted, _)| *fitted == shape).ok_or(TransientRefusal::NotFixed)?;
-    Ok(Chosen { shape, found: fits.swap_remove(index).1, runner_up: rival, decided })
+    let found = fits.swap_remove(index).1;
+    let both = fits.into_iter().find(|(fitted, _)| *fitted == Shape::BoxcarLag).map(|(_, found)| found);
+    Ok(Chosen { shape, found, both, runner_up: rival, decided })
 }
 
 fn report(

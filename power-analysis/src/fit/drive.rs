@@ -218,6 +218,30 @@ impl Drive {
         Some(usual(&dwells[0])? + usual(&dwells[1])?)
     }
 
+    /// When power went from near one extreme to near the other, in seconds, with what it was before and is after.
+    pub(crate) fn swings(&self) -> Vec<(f64, f64, f64)> {
+        let (low, high) = self.levels_w();
+        let quarter = 0.25 * (high - low);
+        let mut found = Vec::new();
+        // The last knot at an extreme: which one, when, and its power.
+        let mut last: Option<(bool, f64, f64)> = None;
+        for (&time, &watts) in self.times.iter().zip(&self.watts) {
+            let level = if watts > high - quarter {
+                true
+            } else if watts < low + quarter {
+                false
+            } else {
+                continue;
+            };
+            if let Some((_, since, power)) = last.filter(|last| last.0 != level) {
+                let edge = if self.commanded { time } else { f64::midpoint(since, time) };
+                found.push((edge, power, watts));
+            }
+            last = Some((level, time, watts));
+        }
+        found
+    }
+
     /// Number of knots.
     pub fn len(&self) -> usize {
         self.times.len()

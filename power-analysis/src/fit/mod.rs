@@ -3,6 +3,7 @@
 
 mod affine;
 mod blocks;
+mod cholesky;
 mod drive;
 mod interval;
 mod lag;
@@ -12,9 +13,11 @@ mod simplex;
 
 pub(crate) use affine::affine;
 pub(crate) use blocks::blocks;
+pub(crate) use cholesky::{Cholesky, dot};
 pub use drive::Drive;
 pub(crate) use drive::{KNOWN_NEXT_TO_EDGE_S, Signal, fill_boxcar};
 pub(crate) use interval::{Intervals, Sensitivity, intervals};
 pub(crate) use lag::Lag;
 pub(crate) use matrix::Matrix;
 pub(crate) use problem::{Minimum, Problem};
+pub(crate) use simplex::minimise;
