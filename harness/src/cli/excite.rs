@@ -91,7 +91,8 @@ struct Outline {
     whole: bool,
     /// Whether a recording got the marks.
     marked: bool,
-    /// The longest that the load took to follow, in milliseconds.
+    /// How long the load took to follow in the median, and at most, in milliseconds.
+    followed_ms: f64,
     slowest_ms: f64,
 }
 
@@ -155,9 +156,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome> {
         signal_hook::flag::register(signal, Arc::clone(&stop))
             .map_err(|error| Error::new("signals cannot be watched").because(error))?;
     }
-    let (mut slowest_ns, mut unmarked) = (0, None);
+    let (mut took_ns, mut unmarked) = (Vec::new(), None);
     let played = play(&schedule, &mut *opened.load, &stop, &mut |event| {
-        slowest_ns = slowest_ns.max(event.end_ns - event.start_ns);
+        took_ns.push(event.end_ns - event.start_ns);
         if let Ok(socket) = &socket {
             unmarked = marks::send_at(socket, &pulse_mark(event)).err().or(unmarked.take());
         }
@@ -167,6 +168,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome> {
     if let Some(error) = unmarked {
         return Err(error);
     }
+    took_ns.sort_unstable();
+    let at = |index: usize| took_ns.get(index).copied().map_or(0.0, millis);
     let outline = Outline {
         schema_version: 1,
         load: named.words(),
@@ -175,7 +178,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome> {
         steps: schedule.steps.len(),
         whole: played == Played::Whole,
         marked: socket.is_ok(),
-        slowest_ms: millis(slowest_ns),
+        followed_ms: at(took_ns.len() / 2),
+        slowest_ms: at(took_ns.len().saturating_sub(1)),
     };
     arguments.json.write(&outline, &outline.text())?;
     Ok(if outline.whole { Outcome::Fine } else { Outcome::Failed })
@@ -190,8 +194,8 @@ impl Outline {
     fn text(&self) -> String {
         let whole = if self.whole { "" } else { ", and was stopped before" };
         format!(
-            "{}: {} steps in {:.1} s, seed {}{whole}; it followed within {:.1} ms or less\n",
-            self.load, self.steps, self.seconds, self.seed, self.slowest_ms
+            "{}: {} steps in {:.1} s, seed {}{whole}; it followed within {:.2} ms in the median, {:.1} ms at most\n",
+            self.load, self.steps, self.seconds, self.seed, self.followed_ms, self.slowest_ms
         )
     }
 }
