@@ -200,3 +200,25 @@ fn sync_finds_a_meters_clock_by_pulses_around_a_command() {
     // as wide as the edges then scatter.
     assert!(off.abs() < 2.0 * claimed && claimed < 100.0, "{off} ms off, {claimed} ms claimed");
 }
+
+#[test]
+#[ignore = "needs 45 s: two bursts of pulses in real time"]
+fn pulses_of_this_machines_cpus_stand_around_a_command() {
+    let bench = Bench::new();
+    let rig = bench.rig(&[("gpu0", "required")], "");
+    let recorded =
+        bench.record(&rig).args(["--sync-pulses", "cpu", "--", "sh", "-c", "exit 4"]).output().unwrap();
+    assert_eq!(recorded.status.code(), Some(4), "{}", said(&recorded));
+    let run = Run::open(&bench.run_dir()).unwrap();
+    let phases = run.phases().unwrap();
+    let (pulses, command) = (named(&phases, "sync"), named(&phases, "command")[0]);
+    let before = pulses.iter().filter(|pulse| pulse.end_ns <= command.begin_ns).count();
+    assert_eq!((pulses.len(), before), (16, 8));
+    // The recorder's own process made them.
+    let on_s: f64 = pulses
+        .iter()
+        .map(|p| Duration::from_nanos((p.end_ns - p.begin_ns).unsigned_abs()).as_secs_f64())
+        .sum();
+    let cpu_s = run.manifest().recording.as_ref().unwrap().cpu_s;
+    assert!(cpu_s > 0.2 * on_s, "{cpu_s} s of CPU time in {on_s} s of pulses");
+}

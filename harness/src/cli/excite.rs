@@ -55,6 +55,12 @@ pub(super) struct Arguments {
     /// Length of the part at random; 20 s or more for each 100 ms of the period.
     #[arg(long = "for", value_name = "TIME", default_value = "30s", value_parser = duration::parse)]
     random: Duration,
+    /// Length of the one long step: more than the averaging window.
+    #[arg(long, value_name = "TIME", default_value = "6s", value_parser = duration::parse)]
+    step: Duration,
+    /// Rest before, between and after: more than the averaging window.
+    #[arg(long, value_name = "TIME", default_value = "3s", value_parser = duration::parse)]
+    rest: Duration,
     /// Share of what the load can do, 0 to 1.
     #[arg(long, value_name = "SHARE", default_value_t = 1.0, value_parser = share)]
     level: f64,
@@ -120,7 +126,9 @@ impl Arguments {
         let excitation = Excitation {
             period_s: self.period.as_secs_f64(),
             random_s: self.random.as_secs_f64(),
-            ..Excitation::new(on)
+            idle_s: self.rest.as_secs_f64(),
+            long_s: self.step.as_secs_f64(),
+            on,
         };
         Ok(Schedule::excite(self.seed, &excitation))
     }
