@@ -20,11 +20,10 @@ use crate::{Error, Result};
 /// Put this machine under the load that tells most about its power sensors.
 ///
 /// On and off for random times of three scales around the sensor's update period, then one long step, with rest at both
-/// ends: no averaging window and no delay makes two parts of it look alike, as a periodic load does. Within a recording
-/// it marks the phases `excite`:
+/// ends: no averaging window and no delay makes two parts of it look alike, as a periodic load does.
 ///
-///   wattproof record -o run -- wattproof excite --cuda 0
-///   wattproof characterise run --pulses excite
+/// Within a recording it marks the phases `excite`: `wattproof record -o run -- wattproof excite --cuda 0`, and then
+/// `wattproof characterise run --pulses excite`.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// Load the CPUs; this is what is loaded if nothing else is said.
