@@ -63,7 +63,8 @@ impl CommandLoad {
     }
 
     fn error(&self, what: impl Into<String>, cause: Option<io::Error>) -> Error {
-        let program = self.words.first().map_or_else(String::new, |word| word.to_string_lossy().into_owned());
+        let words: Vec<_> = self.words.iter().map(|word| word.to_string_lossy()).collect();
+        let program = words.join(" ");
         Error::Command { program, what: what.into(), cause }
     }
 

@@ -91,7 +91,7 @@ pub enum Error {
     /// The command cannot be started, told or ended: check it by hand.
     #[error("{program}: {what}")]
     Command {
-        /// The program.
+        /// The program, with its arguments.
         program: String,
         /// What failed.
         what: String,

@@ -66,7 +66,7 @@ fn a_command_that_ends_by_itself_is_no_load() {
     load.set(&ON).unwrap();
     std::thread::sleep(Duration::from_millis(300));
     let error = load.set(&Demand::IDLE).unwrap_err().to_string();
-    assert!(error.starts_with("sh: ended before it was told to (exit status: 3)"), "{error}");
+    assert!(error.starts_with("sh -c exit 3: ended before it was told to (exit status: 3)"), "{error}");
 }
 
 #[test]

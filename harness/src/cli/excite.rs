@@ -20,11 +20,10 @@ use crate::{Error, Result};
 /// Put this machine under the load that tells most about its power sensors.
 ///
 /// On and off for random times of three scales around the sensor's update period, then one long step, with rest at both
-/// ends: no averaging window and no delay makes two parts of it look alike, as a periodic load does. Within a recording
-/// it marks the phases `excite`:
+/// ends: no averaging window and no delay makes two parts of it look alike, as a periodic load does.
 ///
-///   wattproof record -o run -- wattproof excite --cuda 0
-///   wattproof characterise run --pulses excite
+/// Within a recording it marks the phases `excite`: `wattproof record -o run -- wattproof excite --cuda 0`, and then
+/// `wattproof characterise run --pulses excite`.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// Load the CPUs; this is what is loaded if nothing else is said.
@@ -55,6 +54,12 @@ pub(super) struct Arguments {
     /// Length of the part at random; 20 s or more for each 100 ms of the period.
     #[arg(long = "for", value_name = "TIME", default_value = "30s", value_parser = duration::parse)]
     random: Duration,
+    /// Length of the one long step: more than the averaging window.
+    #[arg(long, value_name = "TIME", default_value = "6s", value_parser = duration::parse)]
+    step: Duration,
+    /// Rest before, between and after: more than the averaging window.
+    #[arg(long, value_name = "TIME", default_value = "3s", value_parser = duration::parse)]
+    rest: Duration,
     /// Share of what the load can do, 0 to 1.
     #[arg(long, value_name = "SHARE", default_value_t = 1.0, value_parser = share)]
     level: f64,
@@ -91,7 +96,8 @@ struct Outline {
     whole: bool,
     /// Whether a recording got the marks.
     marked: bool,
-    /// The longest that the load took to follow, in milliseconds.
+    /// How long the load took to follow in the median, and at most, in milliseconds.
+    followed_ms: f64,
     slowest_ms: f64,
 }
 
@@ -119,7 +125,9 @@ impl Arguments {
         let excitation = Excitation {
             period_s: self.period.as_secs_f64(),
             random_s: self.random.as_secs_f64(),
-            ..Excitation::new(on)
+            idle_s: self.rest.as_secs_f64(),
+            long_s: self.step.as_secs_f64(),
+            on,
         };
         Ok(Schedule::excite(self.seed, &excitation))
     }
@@ -155,9 +163,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome> {
         signal_hook::flag::register(signal, Arc::clone(&stop))
             .map_err(|error| Error::new("signals cannot be watched").because(error))?;
     }
-    let (mut slowest_ns, mut unmarked) = (0, None);
+    let (mut took_ns, mut unmarked) = (Vec::new(), None);
     let played = play(&schedule, &mut *opened.load, &stop, &mut |event| {
-        slowest_ns = slowest_ns.max(event.end_ns - event.start_ns);
+        took_ns.push(event.end_ns - event.start_ns);
         if let Ok(socket) = &socket {
             unmarked = marks::send_at(socket, &pulse_mark(event)).err().or(unmarked.take());
         }
@@ -167,6 +175,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome> {
     if let Some(error) = unmarked {
         return Err(error);
     }
+    took_ns.sort_unstable();
+    let at = |index: usize| took_ns.get(index).copied().map_or(0.0, millis);
     let outline = Outline {
         schema_version: 1,
         load: named.words(),
@@ -175,7 +185,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome> {
         steps: schedule.steps.len(),
         whole: played == Played::Whole,
         marked: socket.is_ok(),
-        slowest_ms: millis(slowest_ns),
+        followed_ms: at(took_ns.len() / 2),
+        slowest_ms: at(took_ns.len().saturating_sub(1)),
     };
     arguments.json.write(&outline, &outline.text())?;
     Ok(if outline.whole { Outcome::Fine } else { Outcome::Failed })
@@ -190,8 +201,8 @@ impl Outline {
     fn text(&self) -> String {
         let whole = if self.whole { "" } else { ", and was stopped before" };
         format!(
-            "{}: {} steps in {:.1} s, seed {}{whole}; it followed within {:.1} ms or less\n",
-            self.load, self.steps, self.seconds, self.seed, self.slowest_ms
+            "{}: {} steps in {:.1} s, seed {}{whole}; it followed within {:.2} ms in the median, {:.1} ms at most\n",
+            self.load, self.steps, self.seconds, self.seed, self.followed_ms, self.slowest_ms
         )
     }
 }

@@ -21,6 +21,7 @@ mod drain;
 mod ending;
 mod fleet;
 mod host;
+mod interruptions;
 mod lane;
 pub mod live;
 pub mod marks;

@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use power_core::{Clock, HostTime, PowerSource, SystemClock};
+use power_core::{HostTime, PowerSource, SystemClock};
 use signal_hook::consts::SIGINT;
 
 use super::child::{self, Running};
@@ -22,18 +22,11 @@ use super::settings::{Ended, Settings};
 use super::signals::Watch;
 use super::{host, os};
 use crate::import::nearest_hint;
-use crate::rig::Policy;
 use crate::run::{Interruption, MarkEvent, NewRun, Origin, RunWriter, TimeBase};
 use crate::{Error, Result};
 
 /// How long the first read of all sources is waited for before the command starts without it.
 const FIRST_READS: Duration = Duration::from_secs(15);
-
-/// How long a required source may be away before the recording ends.
-const REQUIRED_BACK: Duration = Duration::from_secs(10);
-
-/// Interruptions that are kept one by one.
-const INTERRUPTIONS: usize = 1000;
 
 /// The name of the phase in which the command runs.
 pub const COMMAND_PHASE: &str = "command";
@@ -240,26 +233,6 @@ impl Session {
         self.settings.rig.sources.get(usize::from(number)).map_or_else(String::new, |spec| spec.name.clone())
     }
 
-    /// A source that did not open at the start.
-    fn absent(&mut self, number: u16, error: &power_core::Error) {
-        let name = self.name(number);
-        self.tell(&format!("{name} cannot be opened and is tried again: {error:#}"));
-        self.interrupt(name, None, format!("{error:#}"));
-        self.try_again(number, None);
-    }
-
-    fn interrupt(&mut self, source: String, from: Option<HostTime>, why: String) {
-        if self.interruptions.len() < INTERRUPTIONS {
-            let from_ns = from.map(HostTime::nanos);
-            self.interruptions.push(Interruption { source, from_ns, to_ns: None, why });
-        }
-    }
-
-    fn try_again(&self, number: u16, dead: Option<Box<dyn PowerSource>>) {
-        let Some(spec) = self.settings.rig.sources.get(usize::from(number)) else { return };
-        open::keep_trying(number, spec.clone(), dead, self.fleet.stopped(), self.events_to.clone());
-    }
-
     /// Waits until every source has been read once, so that there is a reading before the command.
     fn wait_for_first_reads(&mut self) {
         let until = Instant::now() + FIRST_READS;
@@ -357,54 +330,14 @@ impl Session {
                 }
             }
             Event::StdoutEnded => self.stdout_open = false,
-            Event::Signal(signal) => match &self.running {
-                Some(running) => running.signal(signal),
-                None => {
+            Event::Signal(signal) => {
+                if let Some(running) = &self.running {
+                    running.signal(signal);
+                } else {
                     self.at_once |= signal != SIGINT || self.ended.is_some();
                     self.ended.get_or_insert_with(|| format!("signal {signal} came"));
                 }
-            },
-        }
-    }
-
-    fn lost(&mut self, number: u16, source: Box<dyn PowerSource>, error: &power_core::Error, at: HostTime) {
-        let name = self.name(number);
-        self.tell(&format!("{name} was lost and is opened again as soon as that works: {error:#}"));
-        self.interrupt(name, Some(at), format!("{error:#}"));
-        self.tell_interruptions();
-        let policy = self.settings.rig.sources.get(usize::from(number)).map(|spec| spec.policy);
-        if policy == Some(Policy::Required) {
-            self.deadlines.entry(number).or_insert_with(|| Instant::now() + REQUIRED_BACK);
-        }
-        self.try_again(number, Some(source));
-    }
-
-    fn opened(&mut self, number: u16, opened: Opened) {
-        let name = self.name(number);
-        let now = SystemClock.now().nanos();
-        let open = self.interruptions.iter_mut().rev().find(|i| i.source == name && i.to_ns.is_none());
-        if let Some(interruption) = open {
-            interruption.to_ns = Some(now);
-        }
-        self.deadlines.remove(&number);
-        self.tell(&format!("{name} is read again"));
-        self.tell_interruptions();
-        if let Some(opened) = self.fleet.give_back(number, opened) {
-            let order = Order::Source {
-                number,
-                id: name.clone(),
-                descriptor: Box::new(opened.source.descriptor().clone()),
-                period: opened.period,
-            };
-            let _ = self.orders.send(order);
-            self.fleet.add(number, opened, Arc::clone(&self.counters[usize::from(number)]));
-            if let Err(error) = self.fleet.start_all() {
-                self.tell(&format!("{name} cannot be read: {}", error.in_full()));
             }
         }
-    }
-
-    fn tell_interruptions(&self) {
-        let _ = self.orders.send(Order::Interruptions(self.interruptions.clone()));
     }
 }

@@ -167,7 +167,7 @@ mod tests {
         assert_eq!((stages[0].kind, stages[0].name.as_deref()), (StageKind::Idle, None));
         assert_eq!((stages[1].seconds, stages[1].name.as_deref()), (Some(2.0), Some("burn")));
         assert_eq!((stages[1].gpus.as_deref(), stages[1].cpu), (Some(&[0, 1][..]), Some(0.4)));
-        assert!((stages[1].high_w.unwrap() - (idle_w + limit_w) / 2.0).abs() < 1e-9);
+        assert!((stages[1].high_w.unwrap() - f64::midpoint(idle_w, limit_w)).abs() < 1e-9);
         assert_eq!((stages[2].gpus.as_deref(), stages[2].high_w), (Some(&[][..]), None));
         node().with_workload(Workload::once(stages)).check().unwrap();
     }

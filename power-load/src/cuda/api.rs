@@ -52,7 +52,6 @@ functions! {
     module_function: "cuModuleGetFunction" (*mut Handle, Handle, *const c_char);
     memory_allocate: "cuMemAlloc_v2" (*mut u64, usize);
     memory_free: "cuMemFree_v2" (u64);
-    memory_set: "cuMemsetD32_v2" (u64, c_uint, usize);
     memory_read: "cuMemcpyDtoH_v2" (*mut c_void, u64, usize);
     stream_create: "cuStreamCreate" (*mut Handle, c_uint);
     stream_destroy: "cuStreamDestroy_v2" (Handle);
@@ -224,17 +223,13 @@ impl Context {
         }
     }
 
-    /// Memory of the device.
+    /// Memory of the device, with anything in it.
     pub(super) fn allocate(&self, bytes: usize) -> Result<Buffer, Failure> {
         let (driver, mut address) = (self.driver(), 0);
         // SAFETY: it writes one address, which is freed when the buffer is dropped.
         let status = unsafe { (driver.0.memory_allocate)(&raw mut address, bytes) };
         driver.check("cuMemAlloc", status)?;
-        let buffer = Buffer { context: self.clone(), address, bytes };
-        // SAFETY: the buffer has at least so many words of four bytes.
-        let status = unsafe { (driver.0.memory_set)(address, 0, bytes / 4) };
-        driver.check("cuMemsetD32", status)?;
-        Ok(buffer)
+        Ok(Buffer { context: self.clone(), address, bytes })
     }
 
     /// A queue of launches.
@@ -291,7 +286,7 @@ pub(super) struct Function<const PARAMETERS: usize> {
     handle: Handle,
 }
 
-/// Memory of a device, zero at first.
+/// Memory of a device.
 #[derive(Debug)]
 pub(super) struct Buffer {
     context: Context,

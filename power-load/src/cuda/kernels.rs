@@ -83,6 +83,8 @@ pub(super) struct Kernels {
     compute: Lane<4>,
     stream: Lane<7>,
     counters: Buffer,
+    /// What was in the counters at first.
+    before: [u64; 2],
     sink: Buffer,
     buffer: Buffer,
     vectors: u64,
@@ -161,10 +163,12 @@ impl Kernels {
             Lane::new(&context, general.kernel::<2>(c"load_fill").map_err(cannot)?).map_err(cannot)?;
         fill.launch(gpu.multiprocessors * BLOCKS, [buffer.address(), vectors]).map_err(cannot)?;
         fill.drain().map_err(cannot)?;
+        let before = counters.read().map_err(cannot)?;
         Ok(Self {
             compute: Lane::new(&context, compute).map_err(cannot)?,
             stream: Lane::new(&context, general.kernel(c"load_stream").map_err(cannot)?).map_err(cannot)?,
             counters,
+            before,
             sink,
             buffer,
             vectors,
@@ -225,7 +229,8 @@ impl Kernels {
     /// What was done so far; nothing runs.
     #[expect(clippy::cast_precision_loss, reason = "counts far below 2^53")]
     pub(super) fn activity(&self, busy_s: f64) -> Result<Activity, Failure> {
-        let [compute, stream] = self.counters.read::<2>()?.map(|rounds| rounds as f64);
+        let now = self.counters.read::<2>()?;
+        let [compute, stream] = [0, 1].map(|which: usize| now[which].wrapping_sub(self.before[which]) as f64);
         let (flop, bytes) = (compute * self.flop, stream * STREAM_BYTES);
         Ok(Activity { launches: self.launches, busy_s, flop, bytes })
     }
