@@ -73,7 +73,7 @@ fn say(what: &str) {
     println!("{what}");
 }
 
-/// Memory at the start, in the middle and at the end, and its range from the warm-up on.
+/// Memory at the start, in the middle and at the end, its course, and its range from the warm-up on.
 fn say_memory(memory: &[(Duration, u64)]) {
     let warm: Vec<&(Duration, u64)> = memory.iter().filter(|(time, _)| *time >= WARM_UP).collect();
     let (Some(first), Some(last)) = (warm.first(), warm.last()) else {
@@ -83,6 +83,11 @@ fn say_memory(memory: &[(Duration, u64)]) {
     let at =
         |(time, bytes): &(Duration, u64)| format!("{:.1} MiB at {:.0} s", mebi(*bytes), time.as_secs_f64());
     let middle = warm[warm.len() / 2];
+    let course: Vec<String> = (0..=10)
+        .filter_map(|tenth| warm.get(tenth * (warm.len() - 1) / 10))
+        .map(|(_, bytes)| format!("{:.1}", mebi(*bytes)))
+        .collect();
+    say(&format!("memory in tenths of the time, MiB: {}", course.join(" ")));
     let lowest = warm.iter().map(|(_, bytes)| *bytes).min().unwrap_or_default();
     let highest = warm.iter().map(|(_, bytes)| *bytes).max().unwrap_or_default();
     say(&format!(

@@ -39,9 +39,9 @@ pub struct Listed {
     /// How often `record` reads it where nobody says, in Hz; `None` where it was not opened.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub default_rate_hz: Option<f64>,
-    /// What its driver is told: nothing, but for a source of a rig file. Not shown, since a token may be among it.
+    /// What its driver is told, for a source of a rig file. Not shown, since a token may be among it.
     #[serde(skip)]
-    options: Options,
+    told: Option<Options>,
 }
 
 impl Listed {
@@ -76,7 +76,7 @@ impl Inventory {
                     access,
                     descriptor: None,
                     default_rate_hz: None,
-                    options: Options::new(),
+                    told: None,
                 });
             }
         }
@@ -99,11 +99,11 @@ impl Inventory {
             // A rig names only drivers that there are.
             driver: drivers::find(&source.driver).map_or("", Driver::id),
             device: source.device.clone(),
-            name: format!("{} by {}", source.device, source.driver),
+            name: source.device.clone(),
             access: Access::Ready,
             descriptor: None,
             default_rate_hz: None,
-            options: source.options.clone(),
+            told: Some(source.options.clone()),
         };
         Self { schema_version: 1, sources: rig.sources.iter().map(listed).collect() }
     }
@@ -114,9 +114,13 @@ impl Inventory {
     pub fn describe(&mut self) {
         for listed in self.sources.iter_mut().filter(|listed| listed.is_ready()) {
             let Some(driver) = drivers::find(listed.driver) else { continue };
-            match driver.open(&listed.device, &listed.options) {
+            match driver.open(&listed.device, listed.told.as_ref().unwrap_or(&Options::new())) {
                 Ok(source) => {
                     let descriptor = source.descriptor().clone();
+                    if listed.told.is_some() {
+                        // A rig file says where it is, and only the device what it is.
+                        listed.name.clone_from(&descriptor.device);
+                    }
                     let period = rate::default_period(&descriptor, Duration::ZERO);
                     listed.default_rate_hz = Some(1.0 / period.as_secs_f64());
                     listed.descriptor = Some(descriptor);

@@ -50,7 +50,8 @@ fn notes(dir: &Path) -> String {
     let output =
         command.arg("compare").arg(dir).args(["--reference", "near/power", "--json", "-"]).output().unwrap();
     let found: Value = serde_json::from_slice(&output.stdout).unwrap();
-    found["notes"].as_array().unwrap().iter().map(|note| format!("{}\n", note.as_str().unwrap())).collect()
+    let notes = found["notes"].as_array().unwrap().iter();
+    notes.filter_map(Value::as_str).collect::<Vec<_>>().join("\n")
 }
 
 fn align(run: &Run, uncertainty_ns: Option<u64>) {

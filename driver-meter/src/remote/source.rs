@@ -166,6 +166,10 @@ impl Remote {
             descriptor = descriptor.with_detail("its own times", format!("not passed on ({})", meter.clock));
         }
         for (name, value) in link.details() {
+            // The meter's own link is there, this one is here.
+            if let Some(there) = descriptor.details.remove(&name) {
+                descriptor = descriptor.with_detail(format!("remote {name}"), there);
+            }
             descriptor = descriptor.with_detail(name, value);
         }
         descriptor.with_detail("remote clock", clock).with_detail("period_ms", PERIOD_MS)

@@ -17,6 +17,10 @@ use crate::{Error, Result};
 /// Time between two looks into the rings, which hold seconds.
 const LOOK: Duration = Duration::from_millis(20);
 
+/// Readings that are taken of a ring at once, 1 MiB: after a disk that was slow the rings hold seconds, and what takes them
+/// in one piece keeps their memory for good.
+const BATCH: usize = 1 << 14;
+
 /// Time between handing readings to the system, after which they outlive this program.
 const FLUSH: Duration = Duration::from_millis(500);
 
@@ -83,12 +87,11 @@ impl Drain {
         };
         let mut batch: Vec<Sample> = Vec::new();
         let (mut flushed, mut synced) = (Instant::now(), None::<Instant>);
-        let mut finish = false;
+        let (mut finish, mut more) = (false, false);
         while !finish {
-            finish = self.obey(LOOK, &mut rings, &mut left);
-            for ring in &mut rings {
-                take(ring, &mut batch);
-            }
+            let wait = if more { Duration::ZERO } else { LOOK };
+            finish = self.obey(wait, &mut rings, &mut left);
+            more = take_all(&mut rings, &mut batch);
             // A source is made known before its first reading is in a ring: what is in the batch is known after this.
             finish |= self.obey(Duration::ZERO, &mut rings, &mut left);
             if !batch.is_empty() {
@@ -96,11 +99,9 @@ impl Drain {
                 self.write(&batch, &mut left);
                 batch.clear();
             }
-            if finish {
-                for ring in &mut rings {
-                    take(ring, &mut batch);
-                }
+            while finish && take_all(&mut rings, &mut batch) | !batch.is_empty() {
                 self.write(&batch, &mut left);
+                batch.clear();
             }
             if synced.is_none_or(|synced| synced.elapsed() >= SYNC) || finish {
                 let before = Instant::now();
@@ -214,12 +215,18 @@ fn remember(sources: &mut Vec<Option<SourceIndex>>, number: u16, source: SourceI
     sources[number] = Some(source);
 }
 
-/// Takes what waits in a ring.
-fn take(ring: &mut Consumer<Sample>, into: &mut Vec<Sample>) {
-    if let Ok(chunk) = ring.read_chunk(ring.slots()) {
-        let (first, second) = chunk.as_slices();
-        into.extend_from_slice(first);
-        into.extend_from_slice(second);
-        chunk.commit_all();
+/// Takes what waits in the rings, up to [`BATCH`] of each; gives whether more waits.
+fn take_all(rings: &mut [Consumer<Sample>], into: &mut Vec<Sample>) -> bool {
+    let mut more = false;
+    for ring in rings {
+        let waiting = ring.slots();
+        more |= waiting > BATCH;
+        if let Ok(chunk) = ring.read_chunk(waiting.min(BATCH)) {
+            let (first, second) = chunk.as_slices();
+            into.extend_from_slice(first);
+            into.extend_from_slice(second);
+            chunk.commit_all();
+        }
     }
+    more
 }

@@ -131,6 +131,11 @@ impl RunSync {
     }
 }
 
+#[expect(clippy::cast_precision_loss, reason = "printed")]
+fn power_millis(nanos: i64) -> f64 {
+    nanos as f64 * 1e-6
+}
+
 #[expect(clippy::cast_possible_truncation, reason = "a float cast saturates")]
 fn power_nanos(millis: f64) -> i64 {
     (millis * 1e6).round() as i64
@@ -289,7 +294,14 @@ fn alignment_of(target: &Target, clock: &SyncedClock, load_ns: i64) -> Option<Al
         drift_uncertainty_ppm,
         window_ns: None,
         stamps: None,
-        method: format!("{} exchanges, which bound {what}", fit.points),
+        method: match target.own_ns {
+            0 => format!("{} exchanges, which bound {what}", fit.points),
+            half_ns => format!(
+                "{} exchanges, and ± {:.1} ms for the time that reading the meter takes",
+                fit.points,
+                power_millis(half_ns)
+            ),
+        },
     })
 }
 
