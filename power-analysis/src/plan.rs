@@ -209,7 +209,8 @@ mod tests {
     fn aliases_are_found_and_chance_is_not() {
         assert_eq!(alias(0.05, 0.1, 50).map(|alias| (alias.kernels, alias.updates)), Some((2, 1)));
         assert_eq!(alias(0.1001, 0.1, 50).map(|alias| (alias.kernels, alias.updates)), Some((1, 1)));
-        assert_eq!(alias(0.0618, 0.1, 50), None);
+        // Five kernels of 61.8 ms come within 9 ms of three updates: over 80 that gets round.
+        assert_eq!(alias(0.0618, 0.1, 80), None);
         assert_eq!(alias(0.0, 0.1, 50), None);
         assert!(plan(-1.0, &H100).is_none());
     }
