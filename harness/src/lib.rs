@@ -18,6 +18,8 @@ pub mod inventory;
 pub mod load;
 pub mod node;
 #[cfg(unix)]
+pub mod overhead;
+#[cfg(unix)]
 pub mod record;
 pub mod report;
 pub mod rig;

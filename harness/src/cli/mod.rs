@@ -17,6 +17,8 @@ mod mark;
 mod meter;
 mod output;
 #[cfg(unix)]
+mod overhead;
+#[cfg(unix)]
 mod progress;
 #[cfg(unix)]
 mod record;
@@ -72,6 +74,8 @@ enum Command {
     Import(import::Arguments),
     Energy(energy::Arguments),
     Compare(compare::Arguments),
+    #[cfg(unix)]
+    Overhead(overhead::Arguments),
     Report(report::Arguments),
     Calibrate(calibrate::Arguments),
     Estimate(estimate::Arguments),
@@ -117,6 +121,8 @@ fn run(cli: Cli) -> Result<Outcome> {
         Command::Import(arguments) => import::run(&arguments),
         Command::Energy(arguments) => energy::run(&arguments),
         Command::Compare(arguments) => compare::run(&arguments),
+        #[cfg(unix)]
+        Command::Overhead(arguments) => overhead::run(&arguments),
         Command::Calibrate(arguments) => calibrate::run(&arguments),
         Command::Estimate(arguments) => estimate::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),

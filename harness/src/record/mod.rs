@@ -18,7 +18,7 @@ pub mod cost;
 mod drain;
 mod ending;
 mod fleet;
-mod host;
+pub(crate) mod host;
 mod lane;
 pub mod live;
 pub mod marks;

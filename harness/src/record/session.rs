@@ -178,7 +178,8 @@ impl Session {
                 writer.set_asked_period(source, u64::try_from(opened.period.as_nanos()).unwrap_or(u64::MAX));
                 sources[usize::from(number)] = Some(source);
             }
-            self.fleet.add(number, opened, Arc::clone(&self.counters[usize::from(number)]));
+            let lane = self.settings.lanes.get(&spec.name);
+            self.fleet.add(number, opened, Arc::clone(&self.counters[usize::from(number)]), lane);
         }
         if let (Some(writer), Some(reference)) = (&mut writer, &self.settings.rig.reference) {
             // Its source may be one that opens later; then there is no such channel yet.
@@ -383,7 +384,8 @@ impl Session {
                 period: opened.period,
             };
             let _ = self.orders.send(order);
-            self.fleet.add(number, opened, Arc::clone(&self.counters[usize::from(number)]));
+            let lane = self.settings.lanes.get(&name);
+            self.fleet.add(number, opened, Arc::clone(&self.counters[usize::from(number)]), lane);
             if let Err(error) = self.fleet.start_all() {
                 self.tell(&format!("{name} cannot be read: {}", error.in_full()));
             }

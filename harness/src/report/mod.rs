@@ -19,6 +19,8 @@ mod figure;
 mod head;
 mod method;
 mod node;
+#[cfg(unix)]
+mod overhead;
 mod overlay;
 mod phase_errors;
 mod phase_table;
@@ -33,6 +35,8 @@ use std::fmt::Write as _;
 use self::curve::{Corners, Curve};
 use self::drawn::Drawn;
 pub use self::node::NodeSection;
+#[cfg(unix)]
+pub use self::overhead::overhead_page;
 use self::text::{escape, name};
 use crate::Result;
 use crate::comparison::RunComparison;

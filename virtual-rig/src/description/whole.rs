@@ -1,6 +1,9 @@
 //! The node of the paper, with every instrument.
 
-use super::{Description, MeterDescription, MeterKind, RaplDescription, Stage, StageKind, Workload};
+use super::{
+    Calls, CpuLoad, Description, Load, MeterDescription, MeterKind, NodeDescription, RaplDescription, Smi, Stage,
+    StageKind, Workload,
+};
 
 impl Description {
     /// The node of "Guidelines for the Quality Assessment of Energy-Aware NAS Benchmarks" (arXiv 2505.15631): four
@@ -24,6 +27,18 @@ impl Description {
                 pulses("pulses after"),
             ]))
             .with_instruments()
+    }
+
+    /// A node on which to measure what measuring costs: eight H200 whose power changes all the time, calls that take as
+    /// long as on a real H200, an `nvidia-smi -q` that disturbs as there (a third of the publications is lost where it is
+    /// run each 0.1 s), CPUs whose power is by the real load of this machine, and RAPL.
+    pub fn overhead_node() -> Self {
+        Self::node(8)
+            .with_load(Load::random(90.0, 600.0, 0.06))
+            .with_calls(Calls::default().with_scale(1.0))
+            .with_smi(Smi::default().with_log_hides_ms(35.0))
+            .with_node(NodeDescription::default().with_cpu_load(CpuLoad::Host))
+            .with_rapl(RaplDescription::default())
     }
 
     /// Adds RAPL, a ZES meter at 100 ms on TCP and a Modbus meter at 1 s.
