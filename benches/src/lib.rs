@@ -1,5 +1,7 @@
 //! Made-up recordings of any size, for benches: a GPU sensor that is polled and a meter that streams.
 
+pub mod cost;
+
 use std::path::Path;
 
 use harness::run::{NewRun, Origin, Row, RowValue, Run, RunWriter, TimeBase};

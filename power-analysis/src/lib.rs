@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod agreement;
+mod brackets;
 pub mod characterise;
 pub mod clock;
 mod compare;
@@ -15,6 +16,7 @@ mod pairs;
 mod phases;
 mod publications;
 mod readings;
+mod select;
 mod single;
 pub mod stats;
 mod time;

@@ -14,8 +14,9 @@ use super::session::Event;
 use crate::run::{Interruption, Mark, RunWriter, SourceIndex, WriterRecord};
 use crate::{Error, Result};
 
-/// Time between two looks into the rings, which hold seconds.
-const LOOK: Duration = Duration::from_millis(20);
+/// Time between two looks into the rings, which hold seconds: each look is a wake-up, and 50 a second would be most of
+/// what recording one sensor at 10 Hz costs.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// Time between handing readings to the system, after which they outlive this program.
 const FLUSH: Duration = Duration::from_millis(500);
