@@ -10,7 +10,7 @@ use super::Outcome;
 use super::output::{JsonOption, message, paragraph, table};
 use crate::inventory::Inventory;
 use crate::overhead::words::{
-    INTERFERENCE, POLLERS, RATES, interference_cells, poller_cells, rate_cells, sentences,
+    INTERFERENCE, POLLERS, RATES, interference_cells, poller_cells, rate_tables, sentences,
 };
 use crate::overhead::{Overhead, Plan, measure};
 use crate::rig::Rig;
@@ -95,11 +95,12 @@ fn text(overhead: &Overhead) -> String {
         paragraph(&mut text, 0, &sentence);
     }
     text.push('\n');
-    paragraph(&mut text, 0, "Recording one source, by rate; then each source of a GPU at its usual rate:");
-    let rows = overhead.rates.iter().chain(&overhead.sources).map(rate_cells);
-    table(&mut text, &RATES, &rows.collect::<Vec<_>>());
-    if !overhead.pollers.is_empty() {
+    for (head, rows) in rate_tables(overhead) {
+        paragraph(&mut text, 0, &format!("{head}:"));
+        table(&mut text, &RATES, &rows);
         text.push('\n');
+    }
+    if !overhead.pollers.is_empty() {
         paragraph(&mut text, 0, "GPUs at 1 kHz, by one thread or one each, and a second reader beside them:");
         table(&mut text, &POLLERS, &overhead.pollers.iter().map(poller_cells).collect::<Vec<_>>());
     }

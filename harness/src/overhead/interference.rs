@@ -168,7 +168,8 @@ fn judge(seen: Vec<Seen>, seed: u64) -> Interference {
         let base = alone.iter().find(|(channel, _)| *channel == seen.channel).map(|(_, intervals)| intervals);
         let lost = base.filter(|_| sound).and_then(|base| Lost::new(base, &seen.intervals_ms, seed));
         let mean = stats::mean(&seen.intervals_ms).filter(|_| sound);
-        let quantile = |q| stats::quantile(&seen.intervals_ms, q).filter(|_| sound);
+        let sorted = sorted(seen.intervals_ms.clone());
+        let quantile = |q| stats::quantile(&sorted, q).filter(|_| sound);
         let row = Beside {
             reader: seen.reader.to_owned(),
             publications_hz: mean.map(|mean| 1e3 / mean),
@@ -189,6 +190,11 @@ fn judge(seen: Vec<Seen>, seed: u64) -> Interference {
     Interference { views, tests }
 }
 
+fn sorted(mut values: Vec<f64>) -> Vec<f64> {
+    values.sort_unstable_by(f64::total_cmp);
+    values
+}
+
 #[expect(clippy::cast_precision_loss, reason = "a few dozen")]
 fn count(tests: usize) -> f64 {
     tests.max(1) as f64
@@ -197,6 +203,7 @@ fn count(tests: usize) -> f64 {
 /// The share of publications that is lost, 1 - (mean interval alone / mean interval beside), with what the bootstrap drew.
 struct Lost {
     estimate: Estimate,
+    /// In order.
     drawn: Vec<f64>,
 }
 
@@ -217,7 +224,7 @@ impl Lost {
             })
         };
         let drawn = draw(alone, seed).into_iter().zip(draw(beside, seed.wrapping_add(1)));
-        let drawn: Vec<f64> = drawn.map(|(alone, beside)| 1.0 - alone / beside).collect();
+        let drawn = sorted(drawn.map(|(alone, beside)| 1.0 - alone / beside).collect());
         let value = 1.0 - stats::mean(alone)? / stats::mean(beside)?;
         let (low, high) = (stats::quantile(&drawn, 0.025)?, stats::quantile(&drawn, 0.975)?);
         Some(Self { estimate: Estimate::new(value, low, high, 0.95), drawn })

@@ -116,6 +116,12 @@ pub fn measure(rig: &Rig, plan: &Plan, tell: &mut dyn FnMut(&str)) -> Result<Ove
     let target = Target::new(rig)?;
     let lengths = plan.lengths();
     let mut notes = Vec::new();
+    // First of all, since a command that does not work should not be found out after minutes.
+    let mut slowdown = Vec::new();
+    for mut work in work::all(plan, &target, &mut notes)? {
+        tell(&format!("slowdown: {}", work.name()));
+        slowdown.push(slowdown::measure(&target, &mut *work, lengths, plan)?);
+    }
     tell("rates");
     let (rates, device) = rates::rates(&target, lengths)?;
     let sources = rates::sources(&target, lengths)?;
@@ -127,11 +133,6 @@ pub fn measure(rig: &Rig, plan: &Plan, tell: &mut dyn FnMut(&str)) -> Result<Ove
     } else {
         Some(interference::measure(&target, plan, lengths, tell, &mut notes)?)
     };
-    let mut slowdown = Vec::new();
-    for mut work in work::all(plan, &target, &mut notes)? {
-        tell(&format!("slowdown: {}", work.name()));
-        slowdown.push(slowdown::measure(&target, &mut *work, lengths, plan)?);
-    }
     tell("power added");
     let power_added = power::measure(&target, lengths, plan, &mut notes)?;
     Ok(Overhead {

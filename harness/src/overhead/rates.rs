@@ -65,10 +65,12 @@ fn row(recorded: &Recorded, name: &str) -> Result<RateRow> {
     let cpu_share = recorded.cpu_share(&[]);
     let lane = recorded.recording.lanes.first();
     let done = source.reads_done as f64;
+    // The first read, before the schedule begins, and the one at the end are in it.
+    let on_schedule = source.reads_done.saturating_sub(2) as f64;
     Ok(RateRow {
         source: name.to_owned(),
         asked_hz: source.rate_hz.unwrap_or(f64::NAN),
-        achieved_hz: done / seconds,
+        achieved_hz: on_schedule / seconds,
         sample_ratio: source.sample_ratio(),
         readings_hz: source.readings as f64 / seconds,
         wake_up: lane.map(|lane| lane.wake_up_lateness).unwrap_or_default(),

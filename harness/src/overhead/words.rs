@@ -56,37 +56,54 @@ pub(crate) fn number(value: Option<f64>, digits: usize) -> String {
 
 /// Median, 99th percentile and the longest, in microseconds.
 pub(crate) fn latency(latency: &Latency) -> String {
+    times(latency, &[latency.p50_us, latency.p99_us, latency.max_us])
+}
+
+/// Median and 99th percentile, in microseconds.
+fn brief(latency: &Latency) -> String {
+    times(latency, &[latency.p50_us, latency.p99_us])
+}
+
+fn times(latency: &Latency, times: &[Option<f64>]) -> String {
     if latency.count == 0 {
         return unknown();
     }
-    let micros = |value: Option<f64>| match value {
-        Some(us) if us < 10.0 => format!("{us:.1}"),
+    let micros = |value: &Option<f64>| match value {
+        Some(us) if *us < 10.0 => format!("{us:.1}"),
         Some(us) => format!("{us:.0}"),
         None => unknown(),
     };
-    [latency.p50_us, latency.p99_us, latency.max_us].map(micros).join(" / ")
+    times.iter().map(micros).collect::<Vec<_>>().join(" / ")
 }
 
 /// Header of [`rate_cells`].
 pub(crate) const RATES: [&str; 7] =
-    ["source", "Hz", "achieved", "ratio", "late us: 50/99/max", "read us: 50/99/max", "CPU %"];
+    ["Hz", "achieved", "ratio", "late us: 50/99/max", "read us: 50/99/max", "CPU %", "us/read"];
+
+/// The subject at all rates, then each source of a GPU: a line above, and the rows.
+pub(crate) fn rate_tables(overhead: &Overhead) -> Vec<(String, Vec<Vec<String>>)> {
+    let subject = overhead.rates.first().map_or("", |row| row.source.as_str());
+    let rates = (format!("Recording {subject}, by rate"), overhead.rates.iter().map(rate_cells).collect());
+    let source = |row: &RateRow| (format!("Recording {} at its usual rate", row.source), vec![rate_cells(row)]);
+    std::iter::once(rates).chain(overhead.sources.iter().map(source)).collect()
+}
 
 /// One rate as cells.
-pub(crate) fn rate_cells(row: &RateRow) -> Vec<String> {
+fn rate_cells(row: &RateRow) -> Vec<String> {
     vec![
-        row.source.clone(),
         format!("{:.4}", row.asked_hz).trim_end_matches('0').trim_end_matches('.').to_owned(),
         format!("{:.1}", row.achieved_hz),
         number(row.sample_ratio, 4),
         latency(&row.wake_up),
         latency(&row.read),
         format!("{:.2}", row.cpu_share * 100.0),
+        number(row.cpu_us_per_read, 0),
     ]
 }
 
 /// Header of [`poller_cells`].
 pub(crate) const POLLERS: [&str; 7] =
-    ["GPUs", "threads", "ratio", "late us", "read us", "CPU %", "second reader us"];
+    ["GPUs", "threads", "ratio", "late us: 50/99", "read us: 50/99", "CPU %", "second: 50/99"];
 
 /// Some GPUs and threads as cells.
 pub(crate) fn poller_cells(row: &PollerRow) -> Vec<String> {
@@ -94,10 +111,10 @@ pub(crate) fn poller_cells(row: &PollerRow) -> Vec<String> {
         row.gpus.to_string(),
         row.threads.to_string(),
         number(row.sample_ratio, 4),
-        latency(&row.wake_up),
-        latency(&row.read),
+        brief(&row.wake_up),
+        brief(&row.read),
         format!("{:.1}", row.cpu_share * 100.0),
-        latency(&row.second_reader),
+        brief(&row.second_reader),
     ]
 }
 

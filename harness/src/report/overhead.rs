@@ -8,7 +8,7 @@ use super::figure::{Frame, X_PIXELS, Y_PIXELS};
 use super::text::{escape, name};
 use super::{POLICY, STYLE};
 use crate::overhead::words::{
-    INTERFERENCE, POLLERS, RATES, interference_cells, poller_cells, rate_cells, sentences,
+    INTERFERENCE, POLLERS, RATES, interference_cells, poller_cells, rate_tables, sentences,
 };
 use crate::overhead::{Overhead, RateRow};
 
@@ -32,8 +32,10 @@ pub fn overhead_page(overhead: &Overhead) -> String {
     html.push_str(&lateness(&overhead.rates));
     html.push_str(&cpu(&overhead.rates));
     html.push_str("</div>");
-    let rows = overhead.rates.iter().chain(&overhead.sources).map(rate_cells);
-    html.push_str(&table(&RATES, rows));
+    for (head, rows) in rate_tables(overhead) {
+        let _ = write!(html, "<p>{}</p>", escape(&head));
+        html.push_str(&table(&RATES, rows.into_iter()));
+    }
     if !overhead.pollers.is_empty() {
         html.push_str("<h2>One thread for all GPUs, or one each</h2>");
         html.push_str(&table(&POLLERS, overhead.pollers.iter().map(poller_cells)));
