@@ -47,11 +47,13 @@ logging.disable(logging.CRITICAL)
 from zeus.monitor import PowerMonitor
 if __name__ == "__main__":
     seconds, period = float(sys.argv[1]), float(sys.argv[2])
-    monitor = PowerMonitor(gpu_indices=[0], update_period=period)
+    monitor = PowerMonitor(gpu_indices=[0], update_period=period, power_domains=["device_instant"])
     begin = time.time(); time.sleep(seconds)
     try:
         series = monitor.get_power_timeline("device_instant", gpu_index=0)
-        print(len(next(iter(series.values()))))
+        count = len(next(iter(series.values())))
+        monitor.stop()
+        print(count)
     except AttributeError:
         print(-1)
 """
@@ -280,11 +282,11 @@ def table(header, rows):
 def text(result):
     floor = {(row["sensor"], row["hz"]): row["cpu_us_per_reading"] for row in result["readers"]
              if row["reader"].startswith("C,") and "missing" not in row}
-    rows = []
+    rows, missing = [], []
     for row in result["readers"]:
         hz = "most" if row["hz"] is None else str(row["hz"])
         if "missing" in row:
-            rows.append([row["reader"], row["sensor"], hz, "missing: " + row["missing"], "", "", ""])
+            missing.append(f"missing: {row['reader']}, {row['sensor']}, {hz} Hz: {row['missing']}")
             continue
         each = row["cpu_us_per_reading"]
         base = floor.get((row["sensor"], row["hz"]))
@@ -293,7 +295,7 @@ def text(result):
                      "unknown" if row["lost"] is None else str(row["lost"])])
     lines = [f"{result['machine']}, {result['gpu']}, {result['date']}", f"command: {result['command']}",
              f"wattproof: {result['wattproof']}", "", "One GPU, each reader alone; CPU time of the whole process, start included:",
-             table(["reader", "sensor", "Hz", "readings/s", "CPU us/reading", "/ C", "lost"], rows), "",
+             table(["reader", "sensor", "Hz", "readings/s", "CPU us/reading", "/ C", "lost"], rows), *missing, "",
              "Work on every CPU beside a reader at 1 kHz:"]
     slow = []
     for row in result["slowdown"]:

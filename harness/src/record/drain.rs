@@ -16,7 +16,7 @@ use crate::{Error, Result};
 
 /// Time between two looks into the rings, which hold seconds: each look is a wake-up, and 50 a second would be most of
 /// what recording one sensor at 10 Hz costs.
-const LOOK: Duration = Duration::from_millis(100);
+const LOOK: Duration = Duration::from_millis(250);
 
 /// Time between handing readings to the system, after which they outlive this program.
 const FLUSH: Duration = Duration::from_millis(500);

@@ -279,7 +279,7 @@ impl Session {
         }
         while self.ended.is_none() {
             // Often enough that what sets `stop` is obeyed at once for a person.
-            const LOOK: Duration = Duration::from_millis(100);
+            const LOOK: Duration = Duration::from_millis(250);
             let now = Instant::now();
             if until.is_some_and(|until| now >= until) {
                 self.ended = Some("the time was over".to_owned());
