@@ -56,9 +56,12 @@ fn sources(criterion: &mut Criterion<ThreadCpu>) {
     group.bench_function("power usage, raw call", |bencher| bencher.iter(|| black_box(raw.power_usage())));
     read(&mut group, "power usage, read", &mut *open(&rig, "gauges", "power.draw"));
     let mut field = raw::fields(&[(186, 0)]);
-    group.bench_function("field 186, raw call", |bencher| bencher.iter(|| raw.field_values(black_box(&mut field))));
+    group.bench_function("field 186, raw call", |bencher| {
+        bencher.iter(|| raw.field_values(black_box(&mut field)))
+    });
     read(&mut group, "field 186, read", &mut *open(&rig, "gauges", "power.draw.instant"));
-    group.bench_function("energy counter, raw call", |bencher| bencher.iter(|| black_box(raw.total_energy())));
+    group
+        .bench_function("energy counter, raw call", |bencher| bencher.iter(|| black_box(raw.total_energy())));
     read(&mut group, "energy counter, read", &mut *open(&rig, "counter", "energy.total"));
     let mut room = raw::room();
     let mut samples = || black_box(raw.samples(0, &mut room));
@@ -72,7 +75,8 @@ fn sources(criterion: &mut Criterion<ThreadCpu>) {
 fn ways(criterion: &mut Criterion) {
     let rig = rig();
     let smi = |mode: &str| {
-        let options = Options::new().with("binary", rig.nvidia_smi_path().display().to_string()).with("mode", mode);
+        let options =
+            Options::new().with("binary", rig.nvidia_smi_path().display().to_string()).with("mode", mode);
         let options = if mode == "query" { options } else { options.with("period_ms", "1") };
         driver_smi::DRIVER.open("all", &options).expect("nvidia-smi opens")
     };

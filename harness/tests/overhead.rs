@@ -35,7 +35,9 @@ fn the_way_of_reading_that_disturbs_is_found_and_every_cost_is_stated() {
     let gpus: Vec<u64> =
         found["pollers"].as_array().unwrap().iter().map(|row| row["gpus"].as_u64().unwrap()).collect();
     assert_eq!(gpus, [1, 2, 2, 4, 4, 8, 8]);
-    assert!(found["slowdown"][0]["slowdown"]["low"].is_f64() && found["power_added"]["added_w"]["low"].is_f64());
+    assert!(
+        found["slowdown"][0]["slowdown"]["low"].is_f64() && found["power_added"]["added_w"]["low"].is_f64()
+    );
     assert!(std::fs::read_to_string(page).unwrap().contains("<svg"));
 }
 
@@ -47,6 +49,8 @@ fn a_command_that_fails_and_a_rig_that_is_not_there_are_said() {
         String::from_utf8(output.stderr).unwrap()
     };
     assert!(says(&["--rig", "nowhere.toml"]).contains("nowhere.toml"));
-    assert!(says(&["--rig", "virtual", "--", "no-such-program"]).contains("no-such-program cannot be started"));
+    assert!(
+        says(&["--rig", "virtual", "--", "no-such-program"]).contains("no-such-program cannot be started")
+    );
     assert!(says(&["--rig", "virtual", "--", "false"]).contains("has to end well each time"));
 }

@@ -82,7 +82,9 @@ fn as_read(
             Some(value) => {
                 // Between the first and the last reading of a publication nothing changes.
                 let last = (publication.reading + 1 < next).then(|| next - 1);
-                for reading in (publication.reading < next).then_some(publication.reading).into_iter().chain(last) {
+                for reading in
+                    (publication.reading < next).then_some(publication.reading).into_iter().chain(last)
+                {
                     times.push(readings.time(reading));
                     seen.push(value);
                 }

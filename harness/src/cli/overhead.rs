@@ -106,7 +106,8 @@ fn text(overhead: &Overhead) -> String {
     }
     for view in overhead.interference.iter().flat_map(|found| &found.views) {
         text.push('\n');
-        let looked = view.looked_hz.map_or_else(String::new, |hz| format!(", looked at {hz:.0} times a second"));
+        let looked =
+            view.looked_hz.map_or_else(String::new, |hz| format!(", looked at {hz:.0} times a second"));
         paragraph(&mut text, 0, &format!("What others do to {}{looked}:", view.channel));
         table(&mut text, &INTERFERENCE, &interference_cells(view));
     }

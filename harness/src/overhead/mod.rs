@@ -66,7 +66,7 @@ struct Lengths {
 impl Plan {
     const fn lengths(&self) -> Lengths {
         if self.quick {
-            Lengths { rate_s: 2.0, pollers_s: 1.5, view_s: 2.2, window_s: 0.5, pairs: 10 }
+            Lengths { rate_s: 2.0, pollers_s: 1.5, view_s: 3.4, window_s: 0.5, pairs: 10 }
         } else {
             Lengths { rate_s: 10.0, pollers_s: 5.0, view_s: 10.0, window_s: 2.0, pairs: 20 }
         }

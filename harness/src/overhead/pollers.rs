@@ -2,11 +2,11 @@
 
 use serde::Serialize;
 
+use super::Lengths;
 use super::slot::Slot;
 use super::target::{Target, at, renamed};
-use super::Lengths;
-use crate::run::Latency;
 use crate::Result;
+use crate::run::Latency;
 
 /// Numbers of GPUs.
 const GPUS: [usize; 4] = [1, 2, 4, 8];

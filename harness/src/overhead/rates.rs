@@ -2,12 +2,12 @@
 
 use serde::Serialize;
 
+use super::Lengths;
 use super::slot::{Recorded, Slot};
 use super::target::{Target, at};
-use super::Lengths;
+use crate::Result;
 use crate::rig::SourceSpec;
 use crate::run::Latency;
-use crate::Result;
 
 /// Rates from once a second to more than any power sensor publishes.
 const RATES_HZ: [f64; 5] = [1.0, 10.0, 100.0, 1_000.0, 10_000.0];

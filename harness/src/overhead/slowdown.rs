@@ -80,7 +80,12 @@ pub(super) const fn longest(plan: &Plan) -> Duration {
     if plan.quick { LONGEST.0 } else { LONGEST.1 }
 }
 
-pub(super) fn measure(target: &Target, work: &mut dyn Work, lengths: Lengths, plan: &Plan) -> Result<Slowdown> {
+pub(super) fn measure(
+    target: &Target,
+    work: &mut dyn Work,
+    lengths: Lengths,
+    plan: &Plan,
+) -> Result<Slowdown> {
     let window = Duration::from_secs_f64(lengths.window_s);
     // The first window finds clocks low and caches cold.
     work.speed(window)?;

@@ -63,7 +63,8 @@ fn gpu(source: &SourceSpec) -> Option<Gpu> {
     };
     // Channels that were chosen for the gauges are no others'; what telling aliases apart takes is no cost of reading.
     let options = source.options.iter().filter(|(name, _)| *name == "library" || *name == "visible");
-    let options = options.fold(power_core::Options::new(), |options, (name, value)| options.with(name, value));
+    let options =
+        options.fold(power_core::Options::new(), |options, (name, value)| options.with(name, value));
     let part = |part: &str| SourceSpec {
         name: format!("{device}-{part}"),
         device: format!("{device}/{part}"),

@@ -18,7 +18,10 @@ pub(crate) fn sentences(overhead: &Overhead) -> Vec<String> {
     if let Some(tested) = &overhead.interference
         && found.is_empty()
     {
-        found.push(format!("No reader disturbs another: {} pairs tested, none loses above 5 %.", tested.tests));
+        found.push(format!(
+            "No reader disturbs another: {} pairs tested, none loses above 5 %.",
+            tested.tests
+        ));
     }
     for slowdown in &overhead.slowdown {
         let by = match (&slowdown.slowdown, slowdown.mean) {
@@ -84,7 +87,8 @@ pub(crate) const RATES: [&str; 7] =
 pub(crate) fn rate_tables(overhead: &Overhead) -> Vec<(String, Vec<Vec<String>>)> {
     let subject = overhead.rates.first().map_or("", |row| row.source.as_str());
     let rates = (format!("Recording {subject}, by rate"), overhead.rates.iter().map(rate_cells).collect());
-    let source = |row: &RateRow| (format!("Recording {} at its usual rate", row.source), vec![rate_cells(row)]);
+    let source =
+        |row: &RateRow| (format!("Recording {} at its usual rate", row.source), vec![rate_cells(row)]);
     std::iter::once(rates).chain(overhead.sources.iter().map(source)).collect()
 }
 

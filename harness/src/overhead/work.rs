@@ -33,7 +33,9 @@ pub(super) fn all(plan: &Plan, target: &Target, notes: &mut Vec<String>) -> Resu
     if !target.gpus.is_empty() {
         match CudaLoad::start(&CudaOptions::default()) {
             Ok(load) => all.push(Box::new(CudaWork(load))),
-            Err(error) => notes.push(format!("no load on the GPUs, whose slowdown was not measured: {error}")),
+            Err(error) => {
+                notes.push(format!("no load on the GPUs, whose slowdown was not measured: {error}"))
+            }
         }
     }
     Ok(all)
@@ -78,20 +80,24 @@ impl Work for CudaWork {
 
     fn speed(&mut self, window: Duration) -> Result<f64> {
         let gpus = self.0.gpus().count();
-        let launches = |load: &CudaLoad| load.activity().iter().map(|gpu| (gpu.flop, gpu.busy_s)).fold(
-            (0.0, 0.0),
-            |sum, (flop, busy_s)| (sum.0 + flop, sum.1 + busy_s),
-        );
+        let launches = |load: &CudaLoad| {
+            load.activity()
+                .iter()
+                .map(|gpu| (gpu.flop, gpu.busy_s))
+                .fold((0.0, 0.0), |sum, (flop, busy_s)| (sum.0 + flop, sum.1 + busy_s))
+        };
         let before = launches(&self.0);
         let cannot = |error| Error::new("the load on the GPUs failed").because(error);
-        self.0
-            .set(&Demand::IDLE.with_gpus(gpus, GpuDemand { compute: 1.0, memory: 0.0 }))
-            .map_err(cannot)?;
+        self.0.set(&Demand::IDLE.with_gpus(gpus, GpuDemand { compute: 1.0, memory: 0.0 })).map_err(cannot)?;
         thread::sleep(window);
         self.0.set(&Demand::IDLE).map_err(cannot)?;
         let after = launches(&self.0);
         let busy_s = after.1 - before.1;
-        if busy_s > 0.0 { Ok((after.0 - before.0) / busy_s) } else { Err(Error::new("the load on the GPUs did no work")) }
+        if busy_s > 0.0 {
+            Ok((after.0 - before.0) / busy_s)
+        } else {
+            Err(Error::new("the load on the GPUs did no work"))
+        }
     }
 }
 
@@ -113,7 +119,8 @@ impl CpuWork {
             let counter = Arc::<AtomicU64>::default();
             let (mine, go, end) = (Arc::clone(&counter), Arc::clone(&work.go), Arc::clone(&work.end));
             let thread = thread::Builder::new().name("work".into()).spawn(move || sums(&mine, &go, &end));
-            work.threads.push(thread.map_err(|error| Error::new("no thread can be made to work").because(error))?);
+            work.threads
+                .push(thread.map_err(|error| Error::new("no thread can be made to work").because(error))?);
             work.counters.push(counter);
         }
         Ok(work)
@@ -134,7 +141,9 @@ fn sums(counter: &AtomicU64, go: &AtomicBool, end: &AtomicBool) {
         }
         for _ in 0..10_000 {
             // Knuth's linear congruential generator, MMIX: each step needs the one before.
-            value = black_box(value.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407));
+            value = black_box(
+                value.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407),
+            );
         }
         counter.fetch_add(1, Ordering::Relaxed);
     }

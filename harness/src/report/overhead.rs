@@ -77,13 +77,20 @@ fn lateness(rows: &[RateRow]) -> String {
     let curve = |class: &'static str, of: fn(&RateRow) -> Option<f64>| {
         (class, rows.iter().filter_map(|row| Some((row.asked_hz, of(row)?))).collect::<Vec<_>>())
     };
-    let curves = [curve("line reference", |row| row.wake_up.p50_us), curve("line sensor", |row| row.wake_up.p99_us)];
-    figure("wake-ups late by, us", "Wake-ups", "Median and 99th percentile of how late the thread woke up.", &curves)
+    let curves =
+        [curve("line reference", |row| row.wake_up.p50_us), curve("line sensor", |row| row.wake_up.p99_us)];
+    figure(
+        "wake-ups late by, us",
+        "Wake-ups",
+        "Median and 99th percentile of how late the thread woke up.",
+        &curves,
+    )
 }
 
 /// CPU share, by rate.
 fn cpu(rows: &[RateRow]) -> String {
-    let shares = rows.iter().filter(|row| row.cpu_share > 0.0).map(|row| (row.asked_hz, row.cpu_share * 100.0));
+    let shares =
+        rows.iter().filter(|row| row.cpu_share > 0.0).map(|row| (row.asked_hz, row.cpu_share * 100.0));
     let curves = [("line sensor", shares.collect())];
     figure("CPU time, % of a core", "CPU", "CPU time of the reading and of the writing thread.", &curves)
 }

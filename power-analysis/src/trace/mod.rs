@@ -120,7 +120,10 @@ impl Trace {
         #[expect(clippy::float_cmp, reason = "a corner is a change of the value as it is shown")]
         let is_corner = |index: &usize| {
             let index = *index;
-            index == 0 || index == last || values[index] != values[index - 1] || values[index] != values[index + 1]
+            index == 0
+                || index == last
+                || values[index] != values[index - 1]
+                || values[index] != values[index + 1]
         };
         if readings.is_streamed() || (0..=last).filter(is_corner).count() > last / 2 {
             return Self::naive(readings);
@@ -128,7 +131,11 @@ impl Trace {
         let corners = || (0..=last).filter(is_corner);
         let times = corners().map(|index| readings.time(index)).collect();
         let values: Vec<f64> = corners().map(|index| values[index]).collect();
-        if readings.is_counter() { Self::from_energy(times, values) } else { Self::new(times, values, Between::Line) }
+        if readings.is_counter() {
+            Self::from_energy(times, values)
+        } else {
+            Self::new(times, values, Between::Line)
+        }
     }
 
     /// From the first to the last point.

@@ -30,11 +30,25 @@ const LOOK_NS: i64 = 100_000;
 /// One entry.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Entry {
-    Load { t_ns: i64, gpu: usize, power_w: f64 },
-    Fault { t_ns: i64, id: u64, fault: Fault },
-    Clear { t_ns: i64, id: Option<u64> },
+    Load {
+        t_ns: i64,
+        gpu: usize,
+        power_w: f64,
+    },
+    Fault {
+        t_ns: i64,
+        id: u64,
+        fault: Fault,
+    },
+    Clear {
+        t_ns: i64,
+        id: Option<u64>,
+    },
     /// From `t_ns` on, no GPU publishes its power for so many nanoseconds.
-    Hide { t_ns: i64, nanos: i64 },
+    Hide {
+        t_ns: i64,
+        nanos: i64,
+    },
 }
 
 impl Entry {
