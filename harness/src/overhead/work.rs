@@ -34,7 +34,7 @@ pub(super) fn all(plan: &Plan, target: &Target, notes: &mut Vec<String>) -> Resu
         match CudaLoad::start(&CudaOptions::default()) {
             Ok(load) => all.push(Box::new(CudaWork(load))),
             Err(error) => {
-                notes.push(format!("no load on the GPUs, whose slowdown was not measured: {error}"))
+                notes.push(format!("no load on the GPUs, whose slowdown was not measured: {error}"));
             }
         }
     }

@@ -143,14 +143,13 @@ fn listen(socket: &UnixDatagram, stop: &AtomicBool, orders: &Sender<Order>) {
     loop {
         match socket.recv(&mut buffer) {
             // What has arrived before the end is still taken; nothing is what `drop` sends last.
-            Ok(0) if stop.load(Ordering::Relaxed) => return,
+            Ok(0) | Err(_) if stop.load(Ordering::Relaxed) => return,
             Ok(length) => {
                 let text = String::from_utf8_lossy(&buffer[..length]);
                 if let Some(mark) = parse(&text) {
                     let _ = orders.send(Order::Mark(arrive(mark)));
                 }
             }
-            Err(_) if stop.load(Ordering::Relaxed) => return,
             Err(_) => {}
         }
     }
