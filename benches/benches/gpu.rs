@@ -57,7 +57,7 @@ fn sources(criterion: &mut Criterion<ThreadCpu>) {
     read(&mut group, "power usage, read", &mut *open(&rig, "gauges", "power.draw"));
     let mut field = raw::fields(&[(186, 0)]);
     group.bench_function("field 186, raw call", |bencher| {
-        bencher.iter(|| raw.field_values(black_box(&mut field)))
+        bencher.iter(|| raw.field_values(black_box(&mut field)));
     });
     read(&mut group, "field 186, read", &mut *open(&rig, "gauges", "power.draw.instant"));
     group
@@ -99,12 +99,11 @@ fn ways(criterion: &mut Criterion) {
 fn joules(criterion: &mut Criterion<Joules>) {
     let rig = rig();
     let real = driver_rapl::DRIVER.open("all", &Options::new());
-    let (by, counter) = match real {
-        Ok(source) => ("RAPL", Ok(source)),
-        Err(_) => {
-            let root = rig.powercap_root().map(|root| root.display().to_string()).unwrap_or_default();
-            ("virtual RAPL", driver_rapl::DRIVER.open("all", &Options::new().with("powercap_root", root)))
-        }
+    let (by, counter) = if let Ok(source) = real {
+        ("RAPL", Ok(source))
+    } else {
+        let root = rig.powercap_root().map(|root| root.display().to_string()).unwrap_or_default();
+        ("virtual RAPL", driver_rapl::DRIVER.open("all", &Options::new().with("powercap_root", root)))
     };
     let Ok(mut counter) = counter else { return };
     let mut source = open(&rig, "gauges", "power.draw");

@@ -79,7 +79,9 @@ impl ValueFormatter for Joules {
             _ if typical >= 1e-3 => (1e3, "mJ"),
             _ => (1e6, "uJ"),
         };
-        values.iter_mut().for_each(|value| *value *= factor);
+        for value in values {
+            *value *= factor;
+        }
         unit
     }
 
