@@ -1,5 +1,6 @@
 //! Made-up recordings of any size, for benches: a GPU sensor that is polled and a meter that streams.
 
+pub mod cost;
 mod sensors;
 
 use std::path::Path;

@@ -33,7 +33,8 @@ impl Counter {
         measured: Option<Vec<(String, String)>>,
     ) -> Result<(Self, Vec<(String, String)>)> {
         config.check_channels([ENERGY].into_iter())?;
-        gpu.energy_mj()
+        // A call takes milliseconds of CPU time: the one that shows that there is a counter is the one that is timed.
+        let cost = cost::median(|| gpu.energy_mj())
             .map_err(|failure| failure.opening("the GPU gives no energy counter", &identity.device))?;
         let meaning = meaning(Figure::Energy, identity.architecture, identity.branch);
         let channel = Channel::new(ENERGY, meaning.quantity).with_scope(Scope::Board);
@@ -41,10 +42,8 @@ impl Counter {
             Some(period) => channel.with_update_period(period),
             None => channel,
         };
-        let measured = measured.unwrap_or_else(|| {
-            let cost = cost::median(|| gpu.energy_mj());
-            cost.map(|time| (format!("call_cost_us.{ENERGY}"), cost::micros(time))).into_iter().collect()
-        });
+        let measured =
+            measured.unwrap_or_else(|| vec![(format!("call_cost_us.{ENERGY}"), cost::micros(cost))]);
         let descriptor = identity.descriptor(Class::Counter, vec![channel]);
         let descriptor = descriptor.with_detail(format!("meaning.{ENERGY}"), meaning.why);
         let descriptor =

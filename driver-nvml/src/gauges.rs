@@ -136,7 +136,7 @@ fn costs(gpu: &dyn Gpu, steps: &mut [Step]) -> Vec<(String, String)> {
             Call::EventReasons => gpu.event_reasons().map(drop),
             Call::PerformanceState => gpu.performance_state().map(drop),
         });
-        let Some(time) = time else { continue };
+        let Ok(time) = time else { continue };
         for (_, gauge) in channels.iter() {
             costs.push((format!("call_cost_us.{}", gauge.name), cost::micros(time)));
         }

@@ -195,7 +195,7 @@ fn look(gpu: &dyn Gpu, ring: Ring, clock_is_known: bool) -> Result<Look, Failure
         None
     } else {
         let mut room = SampleBuffer::new((2 * depth).max(LEAST_ROOM));
-        cost::median(|| fetch(gpu, ring, newest_us.map_or(0, |newest| newest - 1), &mut room))
+        cost::median(|| fetch(gpu, ring, newest_us.map_or(0, |newest| newest - 1), &mut room)).ok()
     };
     let cursor = Cursor::behind(&buffer.samples());
     Ok(Look { buffer, cursor, depth, spacing_us, verdict, cost })

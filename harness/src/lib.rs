@@ -21,6 +21,8 @@ pub mod load;
 pub mod node;
 pub mod priors;
 #[cfg(unix)]
+pub mod overhead;
+#[cfg(unix)]
 pub mod record;
 pub mod report;
 pub mod rig;

@@ -56,7 +56,7 @@ pub struct Reference<'a> {
 impl<'a> Reference<'a> {
     /// Prepares the reference; `None` if it has fewer than two readings.
     pub fn new(readings: &'a Readings) -> Option<Self> {
-        let trace = Trace::naive(readings)?;
+        let trace = Trace::of_corners(readings)?;
         Some(Self { readings, publications: Publications::find(readings), trace })
     }
 
@@ -178,7 +178,7 @@ pub fn compare(
     reference: &Reference<'_>,
     settings: &Settings,
 ) -> Result<Comparison, Incomparable> {
-    let trace = Trace::naive(readings).ok_or(Incomparable::TooFewReadings)?;
+    let trace = Trace::of_corners(readings).ok_or(Incomparable::TooFewReadings)?;
     let (own, other) = (trace.span(), reference.trace.span());
     let overlap = own.intersect(other).ok_or(Incomparable::NoOverlap { sensor: own, reference: other })?;
     let publications = Publications::find(readings);

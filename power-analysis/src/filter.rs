@@ -68,20 +68,23 @@ pub fn emulated(
     Trace::new(times, watts, Between::Line)
 }
 
-/// Every reading with what it would have seen: the value of the publication before it.
+/// The first and the last reading of each publication with what they would have seen.
 fn as_read(
     readings: &Readings,
     publications: &Publications,
     values: impl Iterator<Item = Option<f64>>,
 ) -> (Vec<i64>, Vec<f64>) {
-    let mut times = Vec::with_capacity(readings.len());
-    let mut seen = Vec::with_capacity(readings.len());
+    let (mut times, mut seen) = (Vec::new(), Vec::new());
     let mut following = publications.all().map(|publication| publication.reading).skip(1);
     for (publication, value) in publications.all().zip(values) {
         let next = following.next().unwrap_or(readings.len());
         match value {
             Some(value) => {
-                for reading in publication.reading..next {
+                // Between the first and the last reading of a publication nothing changes.
+                let last = (publication.reading + 1 < next).then(|| next - 1);
+                for reading in
+                    (publication.reading < next).then_some(publication.reading).into_iter().chain(last)
+                {
                     times.push(readings.time(reading));
                     seen.push(value);
                 }

@@ -2,6 +2,7 @@
 
 mod agreement;
 pub mod audit;
+mod brackets;
 pub mod characterise;
 pub mod clock;
 mod compare;
@@ -18,6 +19,7 @@ mod phases;
 pub mod plan;
 mod publications;
 mod readings;
+mod select;
 mod single;
 pub mod stats;
 mod time;

@@ -1,8 +1,11 @@
 //! From readings to publications: when the sensor changed its value, not when somebody looked.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::readings::{Readings, Values};
+use crate::select::nth_smallest;
 use crate::time::{Interval, midpoint, milliseconds, nanos_of, seconds};
 
 /// The publications of one channel.
@@ -11,12 +14,20 @@ use crate::time::{Interval, midpoint, milliseconds, nanos_of, seconds};
 /// What the readings tell is when its value changed: somewhere between two of them.
 #[derive(Debug, Clone)]
 pub struct Publications {
-    times_ns: Vec<i64>,
-    watts: Vec<f64>,
-    reading: Vec<usize>,
+    times_ns: Arc<Vec<i64>>,
+    watts: Arc<Vec<f64>>,
+    firsts: Firsts,
     unchanged_ns: Vec<i64>,
     unchanged_reading: Vec<usize>,
     period: Option<Period>,
+}
+
+/// The first reading that showed each publication.
+#[derive(Debug, Clone)]
+enum Firsts {
+    /// Each reading is a publication.
+    All,
+    Listed(Vec<usize>),
 }
 
 /// One publication.
@@ -60,17 +71,20 @@ impl Publications {
 
     fn empty() -> Self {
         Self {
-            times_ns: Vec::new(),
-            watts: Vec::new(),
-            reading: Vec::new(),
+            times_ns: Arc::default(),
+            watts: Arc::default(),
+            firsts: Firsts::Listed(Vec::new()),
             unchanged_ns: Vec::new(),
             unchanged_reading: Vec::new(),
             period: None,
         }
     }
 
-    fn of_power(readings: &Readings, watts: &[f64], nominal: Option<i64>) -> Self {
+    fn of_power(readings: &Readings, watts: &Arc<Vec<f64>>, nominal: Option<i64>) -> Self {
         let mut found = Self::empty();
+        if let (true, Some(times_ns)) = (readings.is_streamed(), readings.shared_times()) {
+            return Self { times_ns, watts: Arc::clone(watts), firsts: Firsts::All, ..found };
+        }
         for (index, &value) in watts.iter().enumerate() {
             #[expect(clippy::float_cmp, reason = "a publication is a change of the value as it is shown")]
             let repeats = index > 0 && !readings.is_streamed() && watts[index - 1] == value;
@@ -105,22 +119,28 @@ impl Publications {
     fn add(&mut self, time_ns: i64, watts: f64, reading: usize) {
         // Nominal periods clip from below only, so times stay in order; a shared edge is possible.
         let time_ns = self.times_ns.last().map_or(time_ns, |&last| time_ns.max(last));
-        self.times_ns.push(time_ns);
-        self.watts.push(watts);
-        self.reading.push(reading);
+        // Nobody else has them while they are collected, so nothing is copied.
+        Arc::make_mut(&mut self.times_ns).push(time_ns);
+        Arc::make_mut(&mut self.watts).push(watts);
+        if let Firsts::Listed(firsts) = &mut self.firsts {
+            firsts.push(reading);
+        }
     }
 
     fn measure_period(&self, nominal: Option<i64>) -> Option<Period> {
-        let mut steps: Vec<i64> = self.times_ns.windows(2).map(|pair| pair[1] - pair[0]).collect();
-        let last = steps.len().checked_sub(1)?;
-        steps.sort_unstable();
-        let at = |per_mille: usize| milliseconds(steps[last * per_mille / 1000]);
+        let last = self.len().checked_sub(2)?;
+        // Times are in order, so that no step is negative.
+        let steps = || self.times_ns.windows(2).map(|pair| u64::try_from(pair[1] - pair[0]).unwrap_or(0));
+        let at = |per_mille: usize| {
+            let step = nth_smallest(last * per_mille / 1000, steps)?;
+            i64::try_from(step).ok().map(milliseconds)
+        };
         Some(Period {
             nominal_ms: nominal.map(milliseconds),
-            p5_ms: at(50),
-            median_ms: at(500),
-            p95_ms: at(950),
-            longest_ms: milliseconds(steps[last]),
+            p5_ms: at(50)?,
+            median_ms: at(500)?,
+            p95_ms: at(950)?,
+            longest_ms: at(1000)?,
         })
     }
 
@@ -130,8 +150,10 @@ impl Publications {
         let Some(period) = self.period_ns().filter(|_| !readings.is_counter()) else { return };
         let ends =
             self.times_ns.iter().skip(1).copied().chain(readings.span().map(|span| span.end_ns + period));
-        let lasts = self.reading.iter().skip(1).copied().chain([readings.len()]);
-        for (((&time, &first), end), last) in self.times_ns.iter().zip(&self.reading).zip(ends).zip(lasts) {
+        let lasts = (1..self.len()).map(|index| self.reading(index)).chain([readings.len()]);
+        let firsts = (0..self.len()).map(|index| self.reading(index));
+        let (mut unchanged_ns, mut unchanged_reading) = (Vec::new(), Vec::new());
+        for (((&time, first), end), last) in self.times_ns.iter().zip(firsts).zip(ends).zip(lasts) {
             let repeats = ((end - time) + period / 2) / period - 1;
             let mut reading = first;
             for tick in (1..=repeats).map(|k| time + k * period) {
@@ -140,11 +162,12 @@ impl Publications {
                 }
                 // Somebody must have looked before the next one: in a pause of the readings nothing is known.
                 if reading < last && readings.time(reading) < tick + period {
-                    self.unchanged_ns.push(tick);
-                    self.unchanged_reading.push(reading);
+                    unchanged_ns.push(tick);
+                    unchanged_reading.push(reading);
                 }
             }
         }
+        (self.unchanged_ns, self.unchanged_reading) = (unchanged_ns, unchanged_reading);
     }
 
     /// All publications in order, those that repeated a value included.
@@ -166,7 +189,7 @@ impl Publications {
                     Some(Publication {
                         time_ns,
                         watts: self.watts[changed - 1],
-                        reading: self.reading[changed - 1],
+                        reading: self.reading(changed - 1),
                     })
                 }
                 (None, _) => None,
@@ -195,7 +218,7 @@ impl Publications {
     ///
     /// If there is no such publication.
     pub fn slack_ns(&self, index: usize, readings: &Readings) -> i64 {
-        publication_time(readings, self.reading[index], readings.channel().update_period.map(nanos_of)).1
+        publication_time(readings, self.reading(index), readings.channel().update_period.map(nanos_of)).1
     }
 
     /// The published values: power in watts; for a counter the mean since the publication before.
@@ -203,9 +226,16 @@ impl Publications {
         &self.watts
     }
 
-    /// The first reading that showed each value.
-    pub fn readings(&self) -> &[usize] {
-        &self.reading
+    /// The first reading that showed publication `index`.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such publication.
+    pub fn reading(&self, index: usize) -> usize {
+        match &self.firsts {
+            Firsts::All => index,
+            Firsts::Listed(firsts) => firsts[index],
+        }
     }
 
     /// The times between publications; `None` if there are fewer than two.

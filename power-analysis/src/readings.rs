@@ -1,9 +1,12 @@
 //! The readings of one channel on the time base, before anything is concluded from them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use power_core::{Channel, Delivery, Quantity, Step, step};
 
+use crate::brackets::Brackets;
+use crate::select::nth_smallest;
 use crate::time::{Interval, midpoint, seconds};
 
 /// Power above which a counter's step cannot be real, in watts: no single sensor of a computer sees 100 kW.
@@ -13,21 +16,20 @@ const MOST_PLAUSIBLE_W: f64 = 100e3;
 #[derive(Debug, Clone)]
 pub struct Readings {
     channel: Channel,
-    start_ns: Vec<i64>,
-    end_ns: Vec<i64>,
+    brackets: Brackets,
     values: Values,
     missing_ns: Vec<i64>,
     reordered: usize,
     resets_ns: Vec<i64>,
 }
 
-/// What the readings show, one item a reading.
+/// What the readings show, one item a reading; shared with the traces that are made of them.
 #[derive(Debug, Clone)]
 pub enum Values {
     /// Power, in watts.
-    Power(Vec<f64>),
+    Power(Arc<Vec<f64>>),
     /// Energy since the first reading, in joules, from an energy counter: wraps undone, constant across a reset.
-    Energy(Vec<f64>),
+    Energy(Arc<Vec<f64>>),
 }
 
 /// One reading as it comes in: a number in the channel's unit, a raw count, or nothing.
@@ -45,8 +47,7 @@ pub enum Raw {
 #[derive(Debug)]
 pub struct ReadingsBuilder {
     channel: Channel,
-    start_ns: Vec<i64>,
-    end_ns: Vec<i64>,
+    brackets: Brackets,
     watts: Vec<f64>,
     counts: Vec<u64>,
     breaks_ns: Vec<i64>,
@@ -59,8 +60,7 @@ impl ReadingsBuilder {
     pub fn new(channel: Channel) -> Option<Self> {
         channel.quantity.has_energy().then(|| Self {
             channel,
-            start_ns: Vec::new(),
-            end_ns: Vec::new(),
+            brackets: Brackets::default(),
             watts: Vec::new(),
             counts: Vec::new(),
             breaks_ns: Vec::new(),
@@ -82,11 +82,10 @@ impl ReadingsBuilder {
                 return;
             }
         }
-        if self.start_ns.last().is_some_and(|&last| start_ns < last) {
+        if self.brackets.starts().last().is_some_and(|&last| start_ns < last) {
             self.reordered += 1;
         }
-        self.start_ns.push(start_ns);
-        self.end_ns.push(end_ns.max(start_ns));
+        self.brackets.push(start_ns, end_ns);
     }
 
     /// Notes that the reading that starts at `start_ns` does not continue the one before
@@ -98,10 +97,9 @@ impl ReadingsBuilder {
     /// The readings, sorted by time; how many were out of order stays known.
     pub fn finish(mut self) -> Readings {
         if self.reordered > 0 {
-            let mut order: Vec<usize> = (0..self.start_ns.len()).collect();
-            order.sort_by_key(|&index| self.start_ns[index]);
-            self.start_ns = order.iter().map(|&index| self.start_ns[index]).collect();
-            self.end_ns = order.iter().map(|&index| self.end_ns[index]).collect();
+            let mut order: Vec<usize> = (0..self.brackets.len()).collect();
+            order.sort_by_key(|&index| self.brackets.start(index));
+            self.brackets.reorder(&order);
             if self.counts.is_empty() {
                 self.watts = order.iter().map(|&index| self.watts[index]).collect();
             } else {
@@ -113,15 +111,14 @@ impl ReadingsBuilder {
             Quantity::EnergyCounter { quantum, modulus } => {
                 self.breaks_ns.sort_unstable();
                 let counter = Counter { channel: &self.channel, quantum_j: quantum.get(), modulus };
-                let (energy, resets) = counter.unwrap(&self.start_ns, &self.counts, &self.breaks_ns);
-                (Values::Energy(energy), resets)
+                let (energy, resets) = counter.unwrap(self.brackets.starts(), &self.counts, &self.breaks_ns);
+                (Values::Energy(Arc::new(energy)), resets)
             }
-            _ => (Values::Power(self.watts), Vec::new()),
+            _ => (Values::Power(Arc::new(self.watts)), Vec::new()),
         };
         Readings {
             channel: self.channel,
-            start_ns: self.start_ns,
-            end_ns: self.end_ns,
+            brackets: self.brackets,
             values,
             missing_ns: self.missing_ns,
             reordered: self.reordered,
@@ -194,12 +191,17 @@ impl Readings {
 
     /// Number of readings that have a value.
     pub fn len(&self) -> usize {
-        self.start_ns.len()
+        self.brackets.len()
     }
 
     /// Whether no reading has a value.
     pub fn is_empty(&self) -> bool {
-        self.start_ns.is_empty()
+        self.brackets.len() == 0
+    }
+
+    /// The times of the readings, shared, where no bracket has a width.
+    pub(crate) fn shared_times(&self) -> Option<Arc<Vec<i64>>> {
+        self.brackets.shared_times()
     }
 
     /// What the readings show.
@@ -213,7 +215,7 @@ impl Readings {
     ///
     /// If there is no such reading.
     pub fn time(&self, index: usize) -> i64 {
-        midpoint(self.start_ns[index], self.end_ns[index])
+        self.brackets.time(index)
     }
 
     /// The bracket of reading `index`.
@@ -222,7 +224,7 @@ impl Readings {
     ///
     /// If there is no such reading.
     pub fn bracket(&self, index: usize) -> Interval {
-        Interval::new(self.start_ns[index], self.end_ns[index])
+        Interval::new(self.brackets.start(index), self.brackets.end(index))
     }
 
     /// Whether every reading is a publication of its own.
@@ -262,22 +264,26 @@ impl Readings {
     ///
     /// A reading that began before the interval or ended after it may show what was outside.
     pub fn within(&self, interval: Interval) -> std::ops::Range<usize> {
-        let from = self.start_ns.partition_point(|&start| start < interval.begin_ns);
-        let to = self.end_ns.partition_point(|&end| end <= interval.end_ns);
+        let from = self.brackets.starts().partition_point(|&start| start < interval.begin_ns);
+        let to = self.brackets.ended_by(interval.end_ns);
         from..to.max(from)
     }
 
     /// Start of the first reading that began at or after `time_ns`.
     pub(crate) fn first_from(&self, time_ns: i64) -> Option<i64> {
-        self.start_ns.get(self.start_ns.partition_point(|&start| start < time_ns)).copied()
+        let starts = self.brackets.starts();
+        starts.get(starts.partition_point(|&start| start < time_ns)).copied()
     }
 
     /// Median time between the starts of two readings, in nanoseconds.
     pub fn poll_period_ns(&self) -> Option<i64> {
-        let mut steps: Vec<i64> =
-            self.start_ns.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).collect();
-        let middle = steps.len() / 2;
-        (!steps.is_empty()).then(|| *steps.select_nth_unstable(middle).1)
+        // Starts are in order, so that no step is negative.
+        let steps = || {
+            let pairs = self.brackets.starts().windows(2);
+            pairs.map(|pair| u64::try_from(pair[1].saturating_sub(pair[0])).unwrap_or(0))
+        };
+        let step = nth_smallest(self.len().checked_sub(1)? / 2, steps)?;
+        i64::try_from(step).ok()
     }
 }
 

@@ -23,6 +23,8 @@ mod meter;
 mod output;
 mod plan;
 #[cfg(unix)]
+mod overhead;
+#[cfg(unix)]
 mod progress;
 #[cfg(unix)]
 mod record;
@@ -86,6 +88,8 @@ enum Command {
     Import(import::Arguments),
     Energy(energy::Arguments),
     Compare(compare::Arguments),
+    #[cfg(unix)]
+    Overhead(overhead::Arguments),
     Report(report::Arguments),
     Audit(audit::Arguments),
     Calibrate(calibrate::Arguments),
@@ -139,6 +143,8 @@ fn run(cli: Cli) -> Result<Outcome> {
         Command::Import(arguments) => import::run(&arguments),
         Command::Energy(arguments) => energy::run(&arguments),
         Command::Compare(arguments) => compare::run(&arguments),
+        #[cfg(unix)]
+        Command::Overhead(arguments) => overhead::run(&arguments),
         Command::Calibrate(arguments) => calibrate::run(&arguments),
         Command::Estimate(arguments) => estimate::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),

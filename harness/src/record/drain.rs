@@ -14,8 +14,9 @@ use super::session::Event;
 use crate::run::{Interruption, Mark, RunWriter, SourceIndex, WriterRecord};
 use crate::{Error, Result};
 
-/// Time between two looks into the rings, which hold seconds.
-const LOOK: Duration = Duration::from_millis(20);
+/// Time between two looks into the rings, which hold seconds: each look is a wake-up, and 50 a second would be most of
+/// what recording one sensor at 10 Hz costs.
+const LOOK: Duration = Duration::from_millis(250);
 
 /// Readings that are taken of a ring at once, 1 MiB: after a disk that was slow the rings hold seconds, and what takes them
 /// in one piece keeps their memory for good.

@@ -90,10 +90,18 @@ impl Fleet {
     }
 
     /// Gives a source to its lane: to its thread, or to the next [`start_all`](Self::start_all).
-    pub(super) fn add(&mut self, number: u16, opened: Opened, counters: Arc<Counters>) {
+    ///
+    /// `lane` is the name of a lane in place of the driver's.
+    pub(super) fn add(
+        &mut self,
+        number: u16,
+        opened: Opened,
+        counters: Arc<Counters>,
+        lane: Option<&String>,
+    ) {
         let Opened { source, period } = opened;
         let descriptor = source.descriptor();
-        let lane = descriptor.lane.name().to_owned();
+        let lane = lane.map_or_else(|| descriptor.lane.name().to_owned(), Clone::clone);
         #[expect(clippy::cast_precision_loss, reason = "fewer than 65536 channels")]
         let channels = descriptor.channels.len() as f64;
         let streamed = descriptor.channels.iter().any(|channel| channel.delivery == Delivery::Streamed);

@@ -6,7 +6,7 @@ use std::fs;
 use crate::timekeeping;
 
 /// The machine, as far as the system says; what is not known is left out.
-pub(super) fn facts() -> BTreeMap<String, String> {
+pub(crate) fn facts() -> BTreeMap<String, String> {
     let mut facts = BTreeMap::new();
     let mut add = |name: &str, value: Option<String>| {
         if let Some(value) = value.filter(|value| !value.is_empty()) {

@@ -74,7 +74,8 @@ impl Session {
                 period: opened.period,
             };
             let _ = self.orders.send(order);
-            self.fleet.add(number, opened, Arc::clone(&self.counters[usize::from(number)]));
+            let lane = self.settings.lanes.get(&name);
+            self.fleet.add(number, opened, Arc::clone(&self.counters[usize::from(number)]), lane);
             if let Err(error) = self.fleet.start_all() {
                 self.tell(&format!("{name} cannot be read: {}", error.in_full()));
             }

@@ -17,11 +17,12 @@ use super::polled::{Outcome, Polled, Sample};
 use super::session::Event;
 use crate::run::LaneRecord;
 
-/// Longer sleeps than this can be cut short, but end less precisely: the rest is slept precisely.
+/// Longer sleeps than this can be cut short.
 const INTERRUPTIBLE: Duration = Duration::from_millis(20);
 
-/// How much earlier an interruptible sleep ends.
-const MARGIN: Duration = Duration::from_millis(2);
+/// How much earlier an interruptible sleep ends; the rest is slept precisely. On Linux parking is a futex with an absolute
+/// deadline, as precise as any sleep: waking up twice a read would double what a slow rate costs.
+const MARGIN: Duration = if cfg!(target_os = "linux") { Duration::ZERO } else { Duration::from_millis(2) };
 
 /// Room for the readings of one read before any is known to need more; a sample ring holds some hundred.
 const READINGS: usize = 1024;

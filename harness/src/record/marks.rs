@@ -34,8 +34,8 @@ const LONGEST_PATH: usize = 107;
 /// The longest text of a mark; what is longer is cut off there.
 const LONGEST: usize = 1024;
 
-/// How often the listening thread looks whether it is to end.
-const LOOK: Duration = Duration::from_millis(100);
+/// How often the listening thread looks whether it is to end, where what wakes it up did not reach it.
+const LOOK: Duration = Duration::from_secs(2);
 
 /// Reads a mark: event and name. `None` for a text without a name.
 pub fn parse(text: &str) -> Option<(MarkEvent, String)> {
@@ -174,16 +174,16 @@ impl Listener {
 fn listen(socket: &UnixDatagram, stop: &AtomicBool, orders: &Sender<Order>) {
     super::os::precise_timers();
     let mut buffer = [0; LONGEST];
-    // What has arrived before the end is still taken.
     loop {
         match socket.recv(&mut buffer) {
+            // What has arrived before the end is still taken; nothing is what `drop` sends last.
+            Ok(0) | Err(_) if stop.load(Ordering::Relaxed) => return,
             Ok(length) => {
                 let text = String::from_utf8_lossy(&buffer[..length]);
                 if let Some(mark) = parse_datagram(&text, SystemClock.now().nanos()) {
                     let _ = orders.send(Order::Mark(mark));
                 }
             }
-            Err(_) if stop.load(Ordering::Relaxed) => return,
             Err(_) => {}
         }
     }
@@ -192,6 +192,11 @@ fn listen(socket: &UnixDatagram, stop: &AtomicBool, orders: &Sender<Order>) {
 impl Drop for Listener {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
+        // A full queue means that the thread is awake; it then finds the end by itself.
+        let _ = UnixDatagram::unbound().and_then(|socket| {
+            socket.set_nonblocking(true)?;
+            socket.send_to(&[], &self.path)
+        });
         if let Some(thread) = self.thread.take() {
             // A thread that panicked has said so.
             let _ = thread.join();

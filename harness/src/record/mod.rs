@@ -20,7 +20,7 @@ pub mod cost;
 mod drain;
 mod ending;
 mod fleet;
-mod host;
+pub(crate) mod host;
 mod interruptions;
 mod lane;
 pub mod live;

@@ -6,7 +6,7 @@ use std::sync::mpsc::Sender;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use power_core::{ErrorKind, PowerSource, Recorder, SystemClock};
+use power_core::{Descriptor, ErrorKind, PowerSource, Recorder, SystemClock};
 
 use super::session::Event;
 use crate::drivers;
@@ -45,10 +45,18 @@ pub(super) fn open(spec: &SourceSpec) -> power_core::Result<Opened> {
     let period = if let Some(hz) = rate {
         Duration::from_secs_f64(1.0 / hz)
     } else {
-        let cost = cost(&mut *source);
+        let cost = known_cost(source.descriptor()).unwrap_or_else(|| cost(&mut *source));
         rate::default_period(source.descriptor(), cost)
     };
     Ok(Opened { source, period })
+}
+
+/// How long a read takes by what the driver measured when it opened the source (details `call_cost_us.CHANNEL`): at most,
+/// since channels of one call each have its cost.
+fn known_cost(descriptor: &Descriptor) -> Option<Duration> {
+    let details = descriptor.details.iter().filter(|(name, _)| name.starts_with("call_cost_us."));
+    let costs: Vec<f64> = details.map(|(_, text)| text.parse().ok()).collect::<Option<_>>()?;
+    (!costs.is_empty()).then(|| Duration::try_from_secs_f64(costs.iter().sum::<f64>() * 1e-6).ok()).flatten()
 }
 
 /// How long a read takes, found by one read that belongs to opening and is no part of the recording.

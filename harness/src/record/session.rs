@@ -178,7 +178,8 @@ impl Session {
                 writer.set_asked_period(source, u64::try_from(opened.period.as_nanos()).unwrap_or(u64::MAX));
                 sources[usize::from(number)] = Some(source);
             }
-            self.fleet.add(number, opened, Arc::clone(&self.counters[usize::from(number)]));
+            let lane = self.settings.lanes.get(&spec.name);
+            self.fleet.add(number, opened, Arc::clone(&self.counters[usize::from(number)]), lane);
         }
         if let (Some(writer), Some(reference)) = (&mut writer, &self.settings.rig.reference) {
             // Its source may be one that opens later; then there is no such channel yet.
@@ -259,7 +260,7 @@ impl Session {
         }
         while self.ended.is_none() {
             // Often enough that what sets `stop` is obeyed at once for a person.
-            const LOOK: Duration = Duration::from_millis(50);
+            const LOOK: Duration = Duration::from_millis(250);
             let now = Instant::now();
             if until.is_some_and(|until| now >= until) {
                 self.ended = Some("the time was over".to_owned());

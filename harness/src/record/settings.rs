@@ -1,5 +1,6 @@
 //! What a recording is told, and what it tells in the end.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -24,6 +25,8 @@ pub struct Settings {
     pub jitter: f64,
     /// Whether to ask for real-time priority and locked memory.
     pub realtime: bool,
+    /// By source: the lane that reads it in place of its driver's. Only to measure what lanes are worth.
+    pub lanes: BTreeMap<String, String>,
     /// The command to record around.
     pub command: Vec<OsString>,
     /// How long to record where there is no command; until a signal if that is `None`, too.
@@ -63,6 +66,7 @@ impl Settings {
             rig,
             jitter: 0.0,
             realtime: false,
+            lanes: BTreeMap::new(),
             command: Vec::new(),
             duration: None,
             stdout_marks: true,

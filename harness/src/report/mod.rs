@@ -20,6 +20,8 @@ mod figure;
 mod head;
 mod method;
 mod node;
+#[cfg(unix)]
+mod overhead;
 mod overlay;
 mod phase_errors;
 mod phase_table;
@@ -36,6 +38,8 @@ pub use self::audit::audit_page;
 use self::curve::{Corners, Curve};
 use self::drawn::Drawn;
 pub use self::node::NodeSection;
+#[cfg(unix)]
+pub use self::overhead::overhead_page;
 pub use self::sensor_card::card_page;
 use self::text::{escape, name};
 use crate::Result;

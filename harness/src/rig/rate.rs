@@ -7,8 +7,8 @@ use power_core::{Delivery, Descriptor};
 /// Reads of one update period: enough to place each publication to a fifth of it (`sensors.md` §8: below T/5).
 const READS_PER_UPDATE: u32 = 5;
 
-/// A read may take one part in so many of the time: 2 %.
-const COST_SHARE: u32 = 50;
+/// A read may take one part in so many of the time, 1 %: an energy counter keeps a CPU busy for as long as a read takes.
+const COST_SHARE: u32 = 100;
 
 /// Where no channel says how often it is updated.
 const UNKNOWN_UPDATE: Duration = Duration::from_millis(500);
@@ -82,7 +82,7 @@ mod tests {
         let period =
             |update, cost_us| default_period(&polled(update), Duration::from_micros(cost_us)).as_millis();
         assert_eq!(period(Some(100), 5), 20);
-        assert_eq!(period(Some(100), 3_000), 200);
+        assert_eq!(period(Some(100), 3_000), 500);
         assert_eq!(period(Some(1), 5), 10);
         assert_eq!(period(None, 5), 100);
         assert_eq!(period(Some(20_000), 5), 1000);

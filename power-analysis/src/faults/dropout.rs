@@ -4,6 +4,7 @@ use super::{Fault, FaultKind, runs};
 use crate::phases::GAP_PERIODS;
 use crate::publications::Publications;
 use crate::readings::{Readings, Values};
+use crate::select::nth_smallest;
 use crate::time::{Interval, milliseconds};
 
 /// A value below this share of the idle floor is no power that a machine can have (sensors.md §5.7).
@@ -43,15 +44,17 @@ pub(crate) fn dropouts(readings: &Readings, publications: &Publications) -> Vec<
 
 /// The power below which 5 % of the positive readings lie.
 fn idle_floor(watts: &[f64]) -> Option<f64> {
-    let mut positive: Vec<f64> = watts.iter().copied().filter(|&value| value > 0.0).collect();
+    // The bits of positive numbers are in the order of the numbers.
+    let positive = || watts.iter().filter(|&&value| value > 0.0).map(|value| value.to_bits());
+    let count = positive().count();
     #[expect(
         clippy::cast_precision_loss,
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "an index into the readings"
     )]
-    let index = (positive.len() as f64 * FLOOR_QUANTILE) as usize;
-    (!positive.is_empty()).then(|| *positive.select_nth_unstable_by(index, f64::total_cmp).1)
+    let index = (count as f64 * FLOOR_QUANTILE) as usize;
+    nth_smallest(index, positive).map(f64::from_bits)
 }
 
 /// Counters that were set back.

@@ -28,11 +28,11 @@ pub(crate) fn stuck(
     let Some(end) = readings.span().map(|span| span.end_ns) else { return Vec::new() };
     let longest = period.saturating_mul(STUCK_PERIODS).max(reference_lag_ns.saturating_mul(2));
     let times = publications.times_ns();
-    let firsts = publications.readings();
     let mut found = Vec::new();
     for (index, &begin) in times.iter().enumerate() {
         let until = times.get(index + 1).copied().unwrap_or(end);
-        let polls = firsts.get(index + 1).copied().unwrap_or(readings.len()) - firsts[index];
+        let next = if index + 1 < times.len() { publications.reading(index + 1) } else { readings.len() };
+        let polls = next - publications.reading(index);
         if until - begin <= longest || polls < 3 {
             continue;
         }

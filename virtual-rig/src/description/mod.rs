@@ -178,6 +178,20 @@ impl Description {
         self
     }
 
+    /// Sets how long NVML's calls take.
+    #[must_use]
+    pub const fn with_calls(mut self, calls: Calls) -> Self {
+        self.calls = calls;
+        self
+    }
+
+    /// Sets how `nvidia-smi` behaves.
+    #[must_use]
+    pub const fn with_smi(mut self, smi: Smi) -> Self {
+        self.smi = smi;
+        self
+    }
+
     /// Sets the model of every GPU.
     #[must_use]
     pub fn with_model(mut self, model: impl Into<String>) -> Self {

@@ -1,6 +1,9 @@
 //! The node of the paper, with every instrument.
 
-use super::{Description, MeterDescription, MeterKind, RaplDescription, Stage, StageKind, Workload};
+use super::{
+    Calls, CpuLoad, Description, GpuDescription, Load, MeterDescription, MeterKind, NodeDescription,
+    RaplDescription, SensorDescription, Smi, Stage, StageKind, Workload,
+};
 
 impl Description {
     /// The node of "Guidelines for the Quality Assessment of Energy-Aware NAS Benchmarks" (arXiv 2505.15631): four
@@ -24,6 +27,23 @@ impl Description {
                 pulses("pulses after"),
             ]))
             .with_instruments()
+    }
+
+    /// A node on which to measure what measuring costs: eight H200 whose power changes all the time, calls that take as
+    /// long as on a real H200, an `nvidia-smi -q` that disturbs as there (a third of the publications is lost where it is
+    /// run each 0.1 s and takes a third of that), CPUs whose power is by the real load of this machine, and RAPL.
+    pub fn overhead_node() -> Self {
+        // Noise, so that no two publications in a row are equal.
+        let noisy = Some(SensorDescription { noise_w: Some(0.5), ..SensorDescription::default() });
+        let gpu =
+            GpuDescription { usage: noisy, average: noisy, instant: noisy, ..GpuDescription::default() };
+        (0..8)
+            .fold(Self::node(8), |node, index| node.with_gpu(index, gpu.clone()))
+            .with_load(Load::random(90.0, 600.0, 0.06))
+            .with_calls(Calls::default().with_scale(1.0))
+            .with_smi(Smi::default().with_log_hides_ms(45.0))
+            .with_node(NodeDescription::default().with_cpu_load(CpuLoad::Host))
+            .with_rapl(RaplDescription::default())
     }
 
     /// Adds RAPL, a ZES meter at 100 ms on TCP and a Modbus meter at 1 s.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use power_core::Joules;
 use power_testkit::{CounterModel, Fault, Filter, Segments, SensorModel, Signal};
 
+use super::hidden::Hidden;
 use super::truth::{Pattern, Truth};
 use crate::description::{Description, GpuDescription, Model, Restamp, Sensor, SensorDescription};
 use crate::num::{float, mix, nanos_of_ms, rounded, whole};
@@ -48,7 +49,8 @@ pub(crate) struct Gpu {
     busy_w: f64,
     seed: u64,
     described: GpuDescription,
-    sensors: Option<Sensors>,
+    pub(super) sensors: Option<Sensors>,
+    pub(super) hidden: Hidden,
 }
 
 /// A GPU's sensors over a stretch of time.
@@ -114,6 +116,7 @@ impl Gpu {
             seed,
             described,
             sensors: None,
+            hidden: Hidden::default(),
         })
     }
 

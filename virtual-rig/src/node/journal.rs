@@ -1,11 +1,13 @@
 //! What happened to a rig at run time, and how every process comes to know of it.
 //!
-//! A journal is a text file that is only appended to, by one process, whole lines at a time:
+//! A journal is a text file that is only appended to, whole lines at a time: by the rig's process, and by an `nvidia-smi`
+//! that disturbs the sensors.
 //!
 //! ```text
 //! load T_NS GPU WATTS
 //! fault T_NS ID key=value…
 //! clear T_NS ID|all
+//! hide T_NS NANOS
 //! ```
 //!
 //! An entry is written [`LEAD_NS`] before its time, and a reader looks at the file's length at least every
@@ -13,7 +15,7 @@
 //! or shared memory.
 
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use crate::description::Fault;
@@ -28,9 +30,25 @@ const LOOK_NS: i64 = 100_000;
 /// One entry.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Entry {
-    Load { t_ns: i64, gpu: usize, power_w: f64 },
-    Fault { t_ns: i64, id: u64, fault: Fault },
-    Clear { t_ns: i64, id: Option<u64> },
+    Load {
+        t_ns: i64,
+        gpu: usize,
+        power_w: f64,
+    },
+    Fault {
+        t_ns: i64,
+        id: u64,
+        fault: Fault,
+    },
+    Clear {
+        t_ns: i64,
+        id: Option<u64>,
+    },
+    /// From `t_ns` on, no GPU publishes its power for so many nanoseconds.
+    Hide {
+        t_ns: i64,
+        nanos: i64,
+    },
 }
 
 impl Entry {
@@ -41,6 +59,7 @@ impl Entry {
             Self::Fault { t_ns, id, fault } => format!("fault {t_ns} {id} {fault}\n"),
             Self::Clear { t_ns, id: Some(id) } => format!("clear {t_ns} {id}\n"),
             Self::Clear { t_ns, id: None } => format!("clear {t_ns} all\n"),
+            Self::Hide { t_ns, nanos } => format!("hide {t_ns} {nanos}\n"),
         }
     }
 
@@ -62,8 +81,15 @@ impl Entry {
             }
             "clear" if rest == "all" => Ok(Self::Clear { t_ns, id: None }),
             "clear" => Ok(Self::Clear { t_ns, id: Some(rest.parse().map_err(|_| bad())?) }),
+            "hide" => Ok(Self::Hide { t_ns, nanos: rest.parse().map_err(|_| bad())? }),
             _ => Err(bad()),
         }
+    }
+
+    /// Adds this to the end of a journal, in one write: lines of two processes do not mix.
+    pub(crate) fn append(&self, journal: &Path) -> std::io::Result<()> {
+        let mut file = std::fs::OpenOptions::new().append(true).open(journal)?;
+        file.write_all(self.line().as_bytes())
     }
 }
 
@@ -120,6 +146,7 @@ mod tests {
             Entry::Fault { t_ns: -1, id: 9, fault: Fault::slow("nvmlDeviceGetSamples", 1.5).on_gpu(0) },
             Entry::Clear { t_ns: 7, id: Some(9) },
             Entry::Clear { t_ns: 8, id: None },
+            Entry::Hide { t_ns: 9, nanos: 35_000_000 },
         ];
         for entry in entries {
             assert_eq!(Entry::parse(entry.line().trim_end()).unwrap(), entry);

@@ -2,6 +2,7 @@
 
 mod faults;
 mod gpu;
+mod hidden;
 mod journal;
 mod meter;
 mod physics;
@@ -116,6 +117,7 @@ impl Node {
             }
             Entry::Fault { t_ns, id, fault } => self.faults.add(*id, *t_ns, fault, self.origin_ns),
             Entry::Clear { t_ns, id } => self.faults.clear(*id, *t_ns),
+            Entry::Hide { t_ns, nanos } => self.gpus.iter_mut().for_each(|gpu| gpu.hide(*t_ns, *nanos)),
         }
     }
 }

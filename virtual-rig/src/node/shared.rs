@@ -48,7 +48,7 @@ impl Shared {
                     self.truth().set_gpu(*gpu, of_node.truth.clone(), *t_ns);
                 }
             }
-            Entry::Fault { .. } | Entry::Clear { .. } => {
+            Entry::Fault { .. } | Entry::Clear { .. } | Entry::Hide { .. } => {
                 *self.faults.lock().unwrap_or_else(PoisonError::into_inner) = node.faults.clone();
             }
         }

@@ -9,7 +9,7 @@ use super::abi::{Device, FieldValue, Return, UNSIGNED_INT, UNSIGNED_LONG_LONG, V
 use super::code::{Code, Result};
 use super::driver::{Call, Handle, device, returned};
 use super::out::{present, put};
-use crate::node::{Gpu, Sensors};
+use crate::node::Gpu;
 use crate::num::milliwatts;
 
 /// Field ids of `nvml.h`.
@@ -50,7 +50,7 @@ macro_rules! values {
 
 values! {
     nvmlDeviceGetPowerUsage: c_uint, power_usage_us = |gpu, now| {
-        gpu.sensors(now).usage.value_at(now).map(milliwatts).ok_or(Code::UNKNOWN)
+        gpu.shown(now, |sensors| Some(&sensors.usage)).map(milliwatts).ok_or(Code::UNKNOWN)
     };
     nvmlDeviceGetTotalEnergyConsumption: c_ulonglong, energy_us = |gpu, now| energy(gpu, now);
     nvmlDeviceGetPowerManagementLimit: c_uint, other_us = |gpu, _now| Ok(milliwatts(gpu.limit_w));
@@ -167,18 +167,14 @@ fn read(call: &mut Call<'_>, handle: Handle, id: u32, scope_id: u32) -> Result<N
     let watts = match id {
         field::TOTAL_ENERGY => return energy(gpu, now).map(Number::Long),
         field::MEMORY_TEMP if model.data_centre => return Ok(Number::Int(gpu.temperature(now).1)),
-        field::POWER_AVERAGE | field::POWER_INSTANT => {
-            let sensors = gpu.sensors(now);
-            let sensor = match (id, scope_id) {
-                (field::POWER_AVERAGE, scope::GPU) => sensors.average.as_ref(),
-                (field::POWER_AVERAGE, scope::MODULE) => sensors.module_average.as_ref(),
-                (field::POWER_AVERAGE, scope::MEMORY) => sensors.memory_average.as_ref(),
-                (field::POWER_INSTANT, scope::GPU) => sensors.instant.as_ref(),
-                (field::POWER_INSTANT, scope::MODULE) => sensors.module_instant.as_ref(),
-                _ => None,
-            };
-            Sensors::shown(sensor, now)
-        }
+        field::POWER_AVERAGE | field::POWER_INSTANT => gpu.shown(now, |sensors| match (id, scope_id) {
+            (field::POWER_AVERAGE, scope::GPU) => sensors.average.as_ref(),
+            (field::POWER_AVERAGE, scope::MODULE) => sensors.module_average.as_ref(),
+            (field::POWER_AVERAGE, scope::MEMORY) => sensors.memory_average.as_ref(),
+            (field::POWER_INSTANT, scope::GPU) => sensors.instant.as_ref(),
+            (field::POWER_INSTANT, scope::MODULE) => sensors.module_instant.as_ref(),
+            _ => None,
+        }),
         field::POWER_MIN_LIMIT => limit(model.min_limit_w),
         field::POWER_MAX_LIMIT | field::POWER_DEFAULT_LIMIT => limit(model.limit_w),
         field::POWER_CURRENT_LIMIT | field::POWER_REQUESTED_LIMIT => limit(gpu.limit_w),

@@ -105,7 +105,7 @@ fn watts(
     now: i64,
     sensor: fn(&Sensors) -> Option<&SensorModel>,
 ) -> Option<Shown> {
-    Sensors::shown(sensor(view.gpu(gpu).sensors(now)), now).map(Shown::Watts)
+    view.gpu(gpu).shown(now, sensor).map(Shown::Watts)
 }
 
 fn enabled(on: bool) -> Option<Shown> {

@@ -97,6 +97,9 @@ fn run(arguments: &[OsString], stdout: &mut dyn Write) -> Result<(), End> {
             let by = now_ns().unsigned_abs() % u64::try_from(selected.len()).unwrap_or(u64::MAX);
             selected.rotate_left(usize::try_from(by).unwrap_or(0));
         }
+        if matches!(arguments.mode, Mode::Log { .. }) {
+            view.hide_publications();
+        }
         let report = match (&arguments.mode, &query) {
             (Mode::Query(_), Some(query)) => query.report(&mut view, &selected, reports == 0),
             (Mode::Log { xml: true, display }, _) => log::xml(&mut view, &selected, display),

@@ -4,7 +4,8 @@ use std::io::{self, Write};
 
 use super::fields::{Field, Shown};
 use crate::description::Smi;
-use crate::node::{GPU_IS_LOST, Gpu, Node, bus_number, now_ns};
+use crate::node::{Entry, GPU_IS_LOST, Gpu, LEAD_NS, Node, bus_number, now_ns};
+use crate::num::nanos_of_ms;
 
 /// A node, and whether one of its GPUs was found to be lost.
 pub(super) struct View {
@@ -36,6 +37,14 @@ impl View {
         let now = now_ns();
         self.node.refresh(now);
         self.node.faults.truncated(now)
+    }
+
+    /// Disturbs the GPUs' sensors as this rig's `nvidia-smi -q` does. Where that cannot be written down, it does not.
+    pub(super) fn hide_publications(&mut self) {
+        let nanos = nanos_of_ms(self.smi().log_hides_ms);
+        if let (1.., Some(journal)) = (nanos, &self.node.description.journal) {
+            let _ = Entry::Hide { t_ns: now_ns() + LEAD_NS, nanos }.append(journal);
+        }
     }
 
     pub(super) fn gpu(&mut self, index: usize) -> &mut Gpu {
