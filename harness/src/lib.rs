@@ -22,6 +22,8 @@ pub mod record;
 pub mod report;
 pub mod rig;
 pub mod run;
+#[cfg(unix)]
+pub mod study;
 pub mod sync;
 pub mod traces;
 pub mod words;

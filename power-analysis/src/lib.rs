@@ -17,6 +17,7 @@ mod publications;
 mod readings;
 mod single;
 pub mod stats;
+pub mod study;
 mod time;
 mod trace;
 

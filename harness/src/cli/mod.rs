@@ -22,6 +22,8 @@ mod progress;
 mod record;
 mod recover;
 mod report;
+#[cfg(unix)]
+mod study;
 mod sync;
 mod verify;
 #[cfg(unix)]
@@ -53,8 +55,9 @@ enum Outcome {
 #[derive(Debug, Parser)]
 #[command(name = "wattproof", version, max_term_width = 100)]
 struct Cli {
+    /// What to do; the quick study where nothing is said.
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -73,6 +76,8 @@ enum Command {
     Energy(energy::Arguments),
     Compare(compare::Arguments),
     Report(report::Arguments),
+    #[cfg(unix)]
+    Study(study::Arguments),
     Calibrate(calibrate::Arguments),
     Estimate(estimate::Arguments),
     Export(export::Arguments),
@@ -103,7 +108,8 @@ pub fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Result<Outcome> {
-    match cli.command {
+    let Some(command) = cli.command else { return first() };
+    match command {
         #[cfg(unix)]
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::List(arguments) => list::run(&arguments),
@@ -117,6 +123,8 @@ fn run(cli: Cli) -> Result<Outcome> {
         Command::Import(arguments) => import::run(&arguments),
         Command::Energy(arguments) => energy::run(&arguments),
         Command::Compare(arguments) => compare::run(&arguments),
+        #[cfg(unix)]
+        Command::Study(arguments) => study::run(&arguments),
         Command::Calibrate(arguments) => calibrate::run(&arguments),
         Command::Estimate(arguments) => estimate::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
@@ -127,6 +135,21 @@ fn run(cli: Cli) -> Result<Outcome> {
         #[cfg(feature = "meter")]
         Command::Meter(arguments) => meter::run(&arguments),
     }
+}
+
+/// What is done where nothing is said: the quick study.
+#[cfg(unix)]
+fn first() -> Result<Outcome> {
+    match Cli::parse_from(["wattproof", "study"]).command {
+        Some(command) => run(Cli { command: Some(command) }),
+        None => Ok(Outcome::Fine),
+    }
+}
+
+/// What is done where nothing is said: nothing but to say what can be done.
+#[cfg(not(unix))]
+fn first() -> Result<Outcome> {
+    Err(crate::Error::new("no command is given").mend("`wattproof --help` lists them"))
 }
 
 /// Parses a finite number of at least 0.

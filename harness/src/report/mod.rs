@@ -23,6 +23,8 @@ mod overlay;
 mod phase_errors;
 mod phase_table;
 mod sensor;
+#[cfg(unix)]
+mod study;
 mod summary;
 mod text;
 mod thin;
@@ -33,6 +35,8 @@ use std::fmt::Write as _;
 use self::curve::{Corners, Curve};
 use self::drawn::Drawn;
 pub use self::node::NodeSection;
+#[cfg(unix)]
+pub use self::study::{study_page, write_study_figures};
 use self::text::{escape, name};
 use crate::Result;
 use crate::comparison::RunComparison;
