@@ -204,7 +204,7 @@ fn choice(path: &Path) -> RigChoice {
 
 /// The progress bar on a terminal; elsewhere a line for each experiment.
 struct Bar {
-    bar: Option<ProgressBar>,
+    line: Option<ProgressBar>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
@@ -227,32 +227,21 @@ impl Bar {
         let thread = thread::spawn(move || {
             let mut said = None;
             while !told.load(Ordering::Relaxed) {
-                match &drawn {
-                    Some(bar) => {
-                        bar.set_position(u64::try_from(seen.trainings().0).unwrap_or(u64::MAX));
-                        bar.set_message(format!(
-                            "{} {} {} left",
-                            seen.words(),
-                            seen.power(),
-                            time(seen.left())
-                        ));
-                    }
-                    None => {
-                        let experiment = seen.experiment();
-                        if let Some(id) = experiment.filter(|_| experiment != said) {
-                            message(&format!("{}: {} ({} left)", id.name(), id.title(), time(seen.left())));
-                            said = experiment;
-                        }
-                    }
+                if let Some(bar) = &drawn {
+                    bar.set_position(u64::try_from(seen.trainings().0).unwrap_or(u64::MAX));
+                    bar.set_message(format!("{} {} {} left", seen.words(), seen.power(), time(seen.left())));
+                } else if let Some(id) = seen.experiment().filter(|id| Some(*id) != said) {
+                    message(&format!("{}: {} ({} left)", id.name(), id.title(), time(seen.left())));
+                    said = Some(id);
                 }
                 thread::park_timeout(DRAW);
             }
         });
-        Self { bar, stop, thread: Some(thread) }
+        Self { line: bar, stop, thread: Some(thread) }
     }
 
     fn teller(&self) -> impl Fn(&str) + Clone + Send + 'static {
-        let bar = self.bar.clone();
+        let bar = self.line.clone();
         move |text: &str| {
             let text = format!("wattproof: {text}");
             match &bar {
@@ -271,7 +260,7 @@ impl Drop for Bar {
             // A drawing that panicked has said so.
             let _ = thread.join();
         }
-        if let Some(bar) = &self.bar {
+        if let Some(bar) = &self.line {
             bar.finish_and_clear();
         }
     }

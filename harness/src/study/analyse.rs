@@ -22,17 +22,6 @@ use crate::study::switching;
 /// Points of a distribution that are kept.
 const CURVE_POINTS: usize = 240;
 
-/// Memory of the virtual rig's node, in GiB, which no file of this machine tells.
-#[cfg(feature = "virtual")]
-fn virtual_memory_gib() -> Option<f64> {
-    Some(virtual_rig::Description::paper_node().node.dram_gib)
-}
-
-#[cfg(not(feature = "virtual"))]
-fn virtual_memory_gib() -> Option<f64> {
-    None
-}
-
 /// What of the runs is needed for figures across them.
 #[derive(Debug, Default)]
 struct Gathered {
@@ -66,10 +55,7 @@ pub fn analyse(folder: &Folder) -> Result<StudyResults> {
             if known.calibration.is_none() {
                 known.calibration = Calibration::of(&run, &traces)?;
             }
-            known.memory_gib = match plan.rig {
-                RigChoice::Virtual => virtual_memory_gib(),
-                _ => crate::node::memory_gib(&run.manifest().host),
-            };
+            known.memory_gib = memory_gib(&plan.rig, &run);
             #[cfg_attr(not(feature = "virtual"), expect(unused_mut, reason = "truth is of the virtual rig"))]
             let mut one = Observed::load(&run, traces, experiment.id.is_on_all_gpus(), &known, first)?;
             #[cfg(feature = "virtual")]
@@ -88,16 +74,24 @@ pub fn analyse(folder: &Folder) -> Result<StudyResults> {
     Ok(assemble(folder, plan, gathered, known, experiments, switching, one_training))
 }
 
+/// Memory that estimators go by: of the virtual rig's node what its description says, since this machine's is another.
+fn memory_gib(rig: &RigChoice, run: &Run) -> Option<f64> {
+    #[cfg(feature = "virtual")]
+    if *rig == RigChoice::Virtual {
+        return Some(virtual_rig::Description::paper_node().node.dram_gib);
+    }
+    if *rig == RigChoice::Virtual { None } else { crate::node::memory_gib(&run.manifest().host) }
+}
+
 impl Gathered {
     fn take(&mut self, run: &Run, traces: &NodeTraces) {
         let manifest = run.manifest();
         self.host.clone_from(&manifest.host);
-        self.devices.extend(
-            manifest
-                .sources
-                .iter()
-                .map(|source| format!("{} by {}", source.descriptor.device, source.descriptor.driver)),
-        );
+        // Of several channels of one device each has a source; identities stand in the runs.
+        self.devices.extend(manifest.sources.iter().map(|source| {
+            let device = source.descriptor.device.split(" GPU-").next().unwrap_or_default();
+            format!("{device} by {}", source.descriptor.driver)
+        }));
         let files =
             manifest.files.iter().filter_map(|file| Some(format!("{} {}", file.path, file.sha256.as_ref()?)));
         self.runs.push((run.name(), files.collect()));

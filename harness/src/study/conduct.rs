@@ -118,18 +118,37 @@ fn align(run: &Run, tell: &impl Fn(&str)) {
     let instruments = Instruments::of(run);
     let Some(meter) = instruments.meter else { return };
     let gpus = instruments.gpus.iter().filter_map(|gpu| gpu.ring.as_ref().or(gpu.counter.as_ref()));
-    let channels: Vec<String> = gpus.chain(&instruments.cpu).chain(&instruments.dram).cloned().collect();
-    let load = (!channels.is_empty()).then_some(Load::Channels { channels });
-    let request = sync::Request { load, channels: vec![meter], search_ns: SEARCH_NS };
-    let aligned = sync::sync(run, &request).and_then(|found| {
-        if found.clocks.iter().any(|clock| clock.alignment.is_some()) {
-            run.save_alignment(&found.alignment(run)?)?;
+    let gpus: Vec<&String> = gpus.collect();
+    let mut why = None;
+    // All that is measured explains the meter best; what is read late on a busy machine can spoil that.
+    for others in [[&instruments.cpu[..], &instruments.dram[..]], [&instruments.cpu[..], &[]], [&[], &[]]] {
+        let channels: Vec<String> = gpus.iter().copied().chain(others.concat().iter()).cloned().collect();
+        if channels.is_empty() {
+            continue;
         }
-        Ok(())
-    });
-    if let Err(error) = aligned {
-        tell(&format!("the clocks of {} stay as they are: {error}", run.name()));
+        let request = sync::Request {
+            load: Some(Load::Channels { channels }),
+            channels: vec![meter.clone()],
+            search_ns: SEARCH_NS,
+        };
+        let found = sync::sync(run, &request).and_then(|found| {
+            let aligned = found.clocks.iter().any(|clock| clock.alignment.is_some());
+            if aligned {
+                run.save_alignment(&found.alignment(run)?)?;
+            }
+            Ok(aligned || found.clocks.iter().all(|clock| !clock.failed))
+        });
+        match found {
+            Ok(true) => return,
+            Ok(false) => {}
+            Err(error) => why = Some(error),
+        }
     }
+    let why = why.map_or_else(|| "no load fits its edges".to_owned(), |error| error.to_string());
+    tell(&format!(
+        "the clock of {meter} in {} could not be aligned, so that it is no reference there: {why}",
+        run.name()
+    ));
 }
 
 /// What a part needs: sources and somebody who trains.

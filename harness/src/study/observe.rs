@@ -56,7 +56,6 @@ impl Observed {
         let instruments = Instruments::of(run);
         let gpus: Vec<usize> = if all_gpus { traces.known_gpus() } else { vec![0] };
         let mut polled = Vec::new();
-        type Key = fn(&GpuChannels) -> &Option<String>;
         let keys: [(Tool, Key); 5] = [
             (Tool::SmiTracer, |gpu| &gpu.smi_tracer),
             (Tool::SmiLoop, |gpu| &gpu.smi_loop),
@@ -152,6 +151,9 @@ fn mean_of(all: &[Points], interval: Interval) -> Option<f64> {
     let means: Vec<f64> = means.collect::<Option<_>>()?;
     power_analysis::stats::mean(&means).filter(|_| !means.is_empty())
 }
+
+/// Which channel of a GPU is meant.
+type Key = fn(&GpuChannels) -> &Option<String>;
 
 struct Scene<'a> {
     traces: &'a NodeTraces,

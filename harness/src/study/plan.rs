@@ -122,7 +122,7 @@ impl Preset {
     /// Least and greatest number of epochs of a built-in training, and of seconds of an epoch's training part.
     pub const fn epochs(self) -> ((usize, usize), (f64, f64)) {
         match self {
-            Self::Quick => ((3, 4), (0.2, 1.2)),
+            Self::Quick => ((3, 4), (0.2, 2.0)),
             Self::Paper | Self::Trainings(_) => ((4, 12), (0.3, 10.0)),
         }
     }

@@ -1,5 +1,7 @@
 //! Sentences on what figures show, computed from them.
 
+use std::fmt::Write as _;
+
 use power_analysis::study::{Known, Standing};
 
 use super::plan::ExperimentId;
@@ -72,10 +74,7 @@ fn range(results: &StudyResults) -> Option<String> {
     if let Some(all) = of(ExperimentId::E3) {
         let narrower =
             if all.high_w - all.low_w < one.high_w - one.low_w { "narrower" } else { "not narrower" };
-        said.push_str(&format!(
-            ", on all GPUs from {:.0} to {:.0} W each, {narrower}",
-            all.low_w, all.high_w
-        ));
+        let _ = write!(said, ", on all GPUs from {:.0} to {:.0} W each, {narrower}", all.low_w, all.high_w);
     }
     Some(format!("{said}."))
 }
@@ -90,9 +89,10 @@ fn cost(results: &StudyResults) -> Option<String> {
     if let (Some(low), Some(high), Some(prior)) =
         (of(Tool::IdleBound), of(Tool::BusyBound), of(Tool::LoadPrior))
     {
-        said.push_str(&format!(
+        let _ = write!(
+            said,
             "; with what only the meter sees, calibrated once, {low:+.1} % to {high:+.1} %, by load {prior:+.1} %"
-        ));
+        );
     }
     Some(format!("{said}."))
 }
@@ -145,11 +145,8 @@ pub fn switching(results: &StudyResults) -> Option<String> {
         format!("Within the figure the reference goes from {low:.0} to {high:.0} W (5th to 95th percentile)");
     for sensor in &shown.sensors {
         let (low, high) = swing(&sensor.watts)?;
-        said.push_str(&format!(
-            "; {} from {low:.0} to {high:.0} W by {} values",
-            sensor.name,
-            sensor.watts.len()
-        ));
+        let _ =
+            write!(said, "; {} from {low:.0} to {high:.0} W by {} values", sensor.name, sensor.watts.len());
     }
     Some(format!("{said}."))
 }
@@ -212,7 +209,7 @@ pub fn distributions(results: &StudyResults) -> Option<String> {
     let (low, high) = of(ExperimentId::E1)?;
     let mut said = format!("Nine tenths of the time one GPU that trains alone takes {low:.0} to {high:.0} W");
     if let Some((low, high)) = of(ExperimentId::E3) {
-        said.push_str(&format!(", and each GPU that trains with all others {low:.0} to {high:.0} W"));
+        let _ = write!(said, ", and each GPU that trains with all others {low:.0} to {high:.0} W");
     }
     Some(format!("{said}."))
 }
@@ -271,9 +268,7 @@ pub fn against_the_paper(results: &StudyResults) -> Vec<(String, String, String,
     let spread = {
         let mean = power_analysis::stats::mean(&lengths);
         let sd = power_analysis::stats::variance(&lengths).map(f64::sqrt);
-        sd.zip(mean)
-            .map(|(sd, mean)| format!("{:.0} %", 100.0 * sd / mean))
-            .unwrap_or_else(|| "unknown".into())
+        sd.zip(mean).map_or_else(|| "unknown".to_owned(), |(sd, mean)| format!("{:.0} %", 100.0 * sd / mean))
     };
     let energy = cell(Tool::SmiTracer).map(|row| number(row.epoch_energy.pearson.as_ref(), 2));
     let power = cell(Tool::SmiTracer)

@@ -27,6 +27,9 @@ pub struct Cell {
     pub bias: Option<Known>,
 }
 
+/// What is computed from a tool's figures and the reference's.
+type Statistic<'a> = &'a dyn Fn(&[f64], &[f64]) -> Option<f64>;
+
 /// Compares tool number `tool` with its reference.
 ///
 /// Intervals come from whole trainings drawn with replacement; where these are fewer than
@@ -47,7 +50,7 @@ pub fn cell(stretches: &[Stretch], tool: usize, figure: Figure, seed: u64) -> Ce
         }
     }
     let trainings = clusters::number(&clusters);
-    let drawn = |statistic: &dyn Fn(&[f64], &[f64]) -> Option<f64>| {
+    let drawn = |statistic: Statistic<'_>| {
         clusters::interval(&clusters, seed, |items| {
             let pick = |values: &[f64]| items.iter().map(|item| values[*item]).collect::<Vec<_>>();
             statistic(&pick(&own), &pick(&reference))
@@ -55,13 +58,9 @@ pub fn cell(stretches: &[Stretch], tool: usize, figure: Figure, seed: u64) -> Ce
     };
     let correlation = |statistic: fn(&[f64], &[f64]) -> Option<f64>| {
         let value = statistic(&own, &reference)?;
-        Some(match drawn(&statistic) {
-            Some((low, high)) => bounded(value, (low, high)),
-            None => {
-                let estimate = correlation_interval(value, count(trainings), CONFIDENCE);
-                Known::with(estimate, IntervalBy::Fisher)
-            }
-        })
+        let fisher =
+            || Known::with(correlation_interval(value, count(trainings), CONFIDENCE), IntervalBy::Fisher);
+        Some(drawn(&statistic).map_or_else(fisher, |ends| bounded(value, ends)))
     };
     let with =
         |value: f64, ends: Option<(f64, f64)>| ends.map_or(Known::alone(value), |ends| bounded(value, ends));

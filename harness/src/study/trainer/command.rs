@@ -100,7 +100,6 @@ fn watch(child: &mut Child, scene: &Scene) -> Option<String> {
     let mut open: Option<String> = None;
     loop {
         match lines.recv_timeout(Duration::from_millis(50)) {
-            Ok(None) => {}
             // `__epoch 3__` alone begins an epoch and ends the one before.
             Ok(Some((MarkEvent::Point, name))) if name.split_whitespace().next() == Some(super::EPOCH) => {
                 if let Some(before) = open.replace(name.clone()) {
@@ -115,7 +114,7 @@ fn watch(child: &mut Child, scene: &Scene) -> Option<String> {
                 let _ = child.kill();
                 return open;
             }
-            Err(std::sync::mpsc::RecvTimeoutError::Timeout) => {}
+            Ok(None) | Err(std::sync::mpsc::RecvTimeoutError::Timeout) => {}
         }
     }
 }
