@@ -115,7 +115,7 @@ fn results(
 ) -> ExperimentResults {
     let gpus = observed.first().map_or(0, |one| one.gpus.len());
     let limit_w = observed.iter().flat_map(|one| one.limits_w.iter().copied()).reduce(f64::min);
-    let idle_w = calibration.and_then(|calibration| calibration.gpu_idle_w.first().copied().flatten());
+    let idle_w = observed.iter().find_map(|one| one.idle_w);
     let distributions = distributions(&observed, calibration);
     let periods: Vec<Option<f64>> = Tool::ALL.iter().map(|tool| period_s(&observed, *tool)).collect();
     let (mut epochs, mut whole): (Vec<Epoch>, Vec<Stretch>) = (Vec::new(), Vec::new());

@@ -12,6 +12,7 @@
 //! 5. [`tables`] writes them for a paper, [`crate::report`] as a page.
 
 pub mod analyse;
+pub mod beside_paper;
 pub mod conduct;
 pub mod folder;
 pub mod instruments;

@@ -6,7 +6,7 @@ use power_analysis::{Interval, Readings, Values};
 
 use super::folder::{EPOCH, trainings};
 use super::instruments::{GpuChannels, Instruments};
-use super::reference::{Calibration, NodeTraces};
+use super::reference::{Calibration, NodeTraces, RESTING, steady};
 use super::results::{Epoch, Tool};
 use crate::Result;
 use crate::run::{Phase, RowValue, Run};
@@ -30,6 +30,8 @@ pub struct Observed {
     pub whole: Vec<(Interval, Stretch)>,
     /// The tools' readings, GPU by GPU, where they are polled.
     pub polled: Vec<(Tool, Vec<Readings>)>,
+    /// Power of the first GPU at rest in watts, where the run has a rest.
+    pub idle_w: Option<f64>,
     /// Power limits of the GPUs that trained, in watts.
     pub limits_w: Vec<f64>,
 }
@@ -84,6 +86,8 @@ impl Observed {
         let scene =
             Scene { traces: &traces, gpus: &gpus, polled: &polled, counters: counters.as_deref(), known };
         let phases = run.phases()?;
+        let rest = steady(&phases, RESTING);
+        let idle_w = rest.and_then(|rest| traces.gpus.first()?.as_ref()?.mean_w(rest));
         let (mut epochs, mut whole) = (Vec::new(), Vec::new());
         for (number, training) in trainings(&phases).into_iter().enumerate() {
             let inside: Vec<&Phase> = phases
@@ -116,7 +120,7 @@ impl Observed {
             let interval = Interval::new(begin, end);
             whole.push((interval, scene.stretch(interval, first + number)));
         }
-        Ok(Self { name: run.name(), gpus, epochs, whole, polled, limits_w, traces })
+        Ok(Self { name: run.name(), gpus, epochs, whole, polled, idle_w, limits_w, traces })
     }
 
     /// The readings of a tool, GPU by GPU.

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::instruments::Instruments;
 use crate::Result;
 use crate::clock_map::ClockMap;
-use crate::run::Run;
+use crate::run::{Phase, Run};
 use crate::traces::{self, Role};
 
 /// Left away at both ends of a calibration phase: sensors of the slowest kind tell an edge so late.
@@ -112,6 +112,13 @@ impl NodeTraces {
     }
 }
 
+/// The first phase of this name without its ends; `None` where that is too short for a level.
+pub fn steady(phases: &[Phase], name: &str) -> Option<Interval> {
+    let phase = phases.iter().find(|phase| phase.name == name)?;
+    let inner = Interval::new(phase.begin_ns.saturating_add(EDGE_NS), phase.end_ns.saturating_sub(EDGE_NS));
+    (inner.length_ns() > EDGE_NS).then_some(inner)
+}
+
 /// Whether the times of a channel are on the run's time base: what streams with a clock of its own comes in bursts, so
 /// that the host's times say little.
 fn has_times(run: &Run, key: &str) -> Result<bool> {
@@ -131,11 +138,7 @@ impl Calibration {
     /// - if the run's marks cannot be read.
     pub fn of(run: &Run, traces: &NodeTraces) -> Result<Option<Self>> {
         let phases = run.phases()?;
-        let phase = |name: &str| {
-            let phase = phases.iter().find(|phase| phase.name == name)?;
-            let inner = Interval::new(phase.begin_ns.saturating_add(EDGE_NS), phase.end_ns - EDGE_NS);
-            (inner.length_ns() > EDGE_NS).then_some(inner)
-        };
+        let phase = |name: &str| steady(&phases, name);
         let all = traces.known_gpus();
         // Sum of what is measured, meter, and host of a phase, in watts.
         let level = |interval: Interval| {

@@ -8,11 +8,11 @@ use super::plan::ExperimentId;
 use super::results::{ExperimentResults, StudyResults, Tool};
 
 /// A number with so many decimals.
-fn number(known: Option<&Known>, decimals: usize) -> String {
+pub(super) fn number(known: Option<&Known>, decimals: usize) -> String {
     known.map_or_else(|| "unknown".to_owned(), |known| format!("{:.decimals$}", known.value))
 }
 
-fn percent(known: &Known) -> String {
+pub(super) fn percent(known: &Known) -> String {
     format!("{:.0} %", known.value * 100.0)
 }
 
@@ -41,16 +41,16 @@ fn tracer_against_nvml(results: &StudyResults, first: &ExperimentResults) -> Opt
     };
     Some(format!(
         "Over {} epochs nvidia-smi in EA-HAS-Bench's way correlates with the reference by r = {} in power and {} in energy \
-         and {} the Kolmogorov-Smirnov test of power; {} by r = {} and {}, and it {}. nvidia-smi under-samples {} of the \
+         and {} the Kolmogorov-Smirnov test of energy; {} by r = {} and {}, and it {}. nvidia-smi under-samples {} of the \
          epochs (fewer than {} readings).",
         sampling.epochs,
         number(smi.epoch_power.pearson.as_ref(), 2),
         number(smi.epoch_energy.pearson.as_ref(), 2),
-        test(&smi.epoch_power),
+        test(&smi.epoch_energy),
         nvml.tool.name(),
         number(nvml.epoch_power.pearson.as_ref(), 2),
         number(nvml.epoch_energy.pearson.as_ref(), 2),
-        test(&nvml.epoch_power),
+        test(&nvml.epoch_energy),
         percent(&sampling.under_sampled),
         results.plan.thresholds.fewest_readings,
     ))
@@ -253,83 +253,4 @@ pub fn boxes(results: &StudyResults) -> Option<String> {
          different powers, and neither knows fans, board and power supplies (paper: 10.3 % off).{bounds}",
         two.total_percent, two.percent.values, three.total_percent
     ))
-}
-
-/// Where this study differs from the paper, and why, computed.
-pub fn against_the_paper(results: &StudyResults) -> Vec<(String, String, String, String)> {
-    let mut rows = Vec::new();
-    let first = results.experiment(ExperimentId::E1);
-    let mut row = |what: &str, paper: &str, here: Option<String>, why: String| {
-        rows.push((what.to_owned(), paper.to_owned(), here.unwrap_or_else(|| "unknown".to_owned()), why));
-    };
-    let cell = |tool: Tool| first.and_then(|found| found.row(tool));
-    let lengths: Vec<f64> =
-        first.map_or_else(Vec::new, |found| found.epochs.iter().map(|epoch| epoch.stretch.seconds).collect());
-    let spread = {
-        let mean = power_analysis::stats::mean(&lengths);
-        let sd = power_analysis::stats::variance(&lengths).map(f64::sqrt);
-        sd.zip(mean).map_or_else(|| "unknown".to_owned(), |(sd, mean)| format!("{:.0} %", 100.0 * sd / mean))
-    };
-    let energy = cell(Tool::SmiTracer).map(|row| number(row.epoch_energy.pearson.as_ref(), 2));
-    let power = cell(Tool::SmiTracer)
-        .map_or_else(|| "unknown".into(), |row| number(row.epoch_power.pearson.as_ref(), 2));
-    row(
-        "Pearson of nvidia-smi, epochs",
-        "0.64",
-        energy.map(|energy| format!("{power} (power), {energy} (energy)")),
-        format!(
-            "energy goes with length whatever the tool reads, and lengths of epochs vary here by {spread}; power has no such help"
-        ),
-    );
-    let nvml = |tool: Tool| cell(tool).map(|row| number(row.epoch_power.pearson.as_ref(), 2));
-    row(
-        "Pearson of NVML, epochs",
-        "0.99",
-        nvml(Tool::NvmlRing).or_else(|| nvml(Tool::NvmlCounter)),
-        nvml(Tool::NvmlPolled).map_or_else(String::new, |polled| {
-            format!(
-                "by the sample ring, in power; power.draw, polled, has {polled}: it averages 1 s, and the median epoch has {}",
-                power_analysis::stats::median(&lengths).map_or_else(|| "an unknown length".into(), |s| format!("{s:.2} s"))
-            )
-        }),
-    );
-    row(
-        "epochs with low sampling",
-        "39 %",
-        cell(Tool::SmiTracer)
-            .and_then(|row| row.sampling.as_ref().map(|sampling| percent(&sampling.under_sampled))),
-        "the paper's own definition is not known; here fewer than the readings in the table of thresholds"
-            .into(),
-    );
-    let range = |id: ExperimentId| {
-        results.experiment(id)?.power.map(|range| format!("{:.0} to {:.0} W", range.low_w, range.high_w))
-    };
-    row(
-        "power of one GPU",
-        "146 to 305 W",
-        range(ExperimentId::E1),
-        "mean of an epoch with its validation, which takes less than training".into(),
-    );
-    row(
-        "power of each of four GPUs",
-        "narrower",
-        range(ExperimentId::E3),
-        "GPUs that train one network wait for each other".into(),
-    );
-    let boxed = |tool: Tool| {
-        results
-            .boxes
-            .iter()
-            .find(|found| found.tool == tool)
-            .map(|found| format!("{:+.1} %", found.total_percent))
-    };
-    row(
-        "Code Carbon against the meter",
-        "10.3 %",
-        boxed(Tool::CodeCarbon2)
-            .zip(boxed(Tool::CodeCarbon3))
-            .map(|(two, three)| format!("{two} (2), {three} (3)")),
-        "the paper's version is not known; the two rules for memory differ more than any other part".into(),
-    );
-    rows
 }

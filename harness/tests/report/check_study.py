@@ -76,9 +76,9 @@ def check_pointer(checker):
     assert page.locator("#figure-3 .stage svg").bounding_box()["width"] > 1.5 * before
     page.keyboard.press("Escape")
     assert page.locator("#figure-3 .stage svg").bounding_box()["width"] == before
-    full = page.locator("#figure-1-0 .stage svg .axis").inner_text()
+    full = page.locator("#figure-1-0 .stage svg .axis").text_content()
     page.locator("#figure-1-0 [data-do=in]").click()
-    assert page.locator("#figure-1-0 .stage svg .axis").inner_text() != full
+    assert page.locator("#figure-1-0 .stage svg .axis").text_content() != full
 
 
 def check_tables(checker):
@@ -86,7 +86,7 @@ def check_tables(checker):
     rows = sum(4 * len(one["rows"]) for one in study["experiments"])
     assert page.locator("#table-1 tbody tr").count() == rows > 0
     page.locator("#table-1 button[data-copy=table-1-tex]").click()
-    page.wait_for_function("document.querySelector('#table-1 output').textContent.includes('copied')")
+    page.locator("#table-1 output", has_text="copied").wait_for()
     copied = page.evaluate("navigator.clipboard.readText()")
     assert copied.startswith("\\begin{table}") and copied.count("\\\\\n") == rows + 1, copied[:200]
     assert page.locator("#principles article").count() >= 6

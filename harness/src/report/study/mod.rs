@@ -11,8 +11,8 @@ use std::path::Path;
 use super::text::escape;
 use super::{POLICY, SCRIPT, STYLE};
 use crate::study::results::StudyResults;
-use crate::study::sentences;
 use crate::study::tables::Table;
+use crate::study::{beside_paper, sentences};
 use crate::{Error, Result};
 
 const STUDY_STYLE: &str = include_str!("../assets/study.css");
@@ -158,7 +158,7 @@ fn paper(results: &StudyResults) -> String {
         "<section id=\"paper\"><h2>Beside the paper</h2><div class=\"scroll\"><table><thead><tr><th scope=\"col\">Figure</th>\
          <th scope=\"col\">Paper</th><th scope=\"col\">Here</th><th scope=\"col\">Why</th></tr></thead><tbody>",
     );
-    for (what, paper, here, why) in sentences::against_the_paper(results) {
+    for (what, paper, here, why) in beside_paper::against_the_paper(results) {
         let _ = write!(
             html,
             "<tr><th scope=\"row\">{}</th><td>{}</td><td>{}</td><td>{}</td></tr>",

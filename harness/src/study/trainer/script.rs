@@ -64,9 +64,10 @@ const SMI_MS: f64 = 87.5;
 /// Rest before the first training, which is the base of everything; the recorder takes a second or two of it.
 const REST_S: f64 = 4.0;
 
-/// How long the host is busy for calibration, and how far: the paper's load is the computation of primes.
+/// How long the host is busy for calibration, and how far: thrice what trainings ask of it. More would make its two edges,
+/// which RAPL tells late on a machine in use, decide how the meter's clock is aligned.
 const BUSY_S: f64 = 3.0;
-const BUSY: (f64, f64) = (0.9, 0.6);
+const BUSY: (f64, f64) = (0.3, 0.3);
 
 /// The virtual node of a part: the paper's, with its trainings.
 pub fn virtual_description(plan: &Plan, id: ExperimentId, number: usize, count: usize) -> Description {
