@@ -43,6 +43,13 @@ pub fn conduct(
     progress: &Progress,
     tell: &(impl Fn(&str) + Clone + Send + 'static),
 ) -> Result<Conducted> {
+    // A recording that was killed has not been aligned.
+    for part in folder.parts() {
+        let run = Run::open(&folder.dir().join(&part.run))?;
+        if run.alignment()?.0.is_empty() {
+            align(&run, tell);
+        }
+    }
     for experiment in folder.plan().experiments.clone() {
         loop {
             let done = folder.done(experiment.id);
