@@ -27,6 +27,8 @@ pub mod record;
 pub mod report;
 pub mod rig;
 pub mod run;
+#[cfg(unix)]
+pub mod study;
 pub mod sync;
 pub mod timekeeping;
 pub mod traces;

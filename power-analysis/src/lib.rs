@@ -22,6 +22,7 @@ mod readings;
 mod select;
 mod single;
 pub mod stats;
+pub mod study;
 mod time;
 mod trace;
 

@@ -34,6 +34,8 @@ mod report;
 mod rig;
 #[cfg(all(unix, feature = "meter"))]
 mod serve_meter;
+#[cfg(unix)]
+mod study;
 mod sync;
 #[cfg(unix)]
 mod until;
@@ -67,8 +69,9 @@ enum Outcome {
 #[derive(Debug, Parser)]
 #[command(name = "wattproof", version, max_term_width = 100)]
 struct Cli {
+    /// What to do; the quick study where nothing is said.
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -92,6 +95,8 @@ enum Command {
     Overhead(overhead::Arguments),
     Report(report::Arguments),
     Audit(audit::Arguments),
+    #[cfg(unix)]
+    Study(study::Arguments),
     Calibrate(calibrate::Arguments),
     Estimate(estimate::Arguments),
     Export(export::Arguments),
@@ -127,7 +132,8 @@ pub fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Result<Outcome> {
-    match cli.command {
+    let Some(command) = cli.command else { return first() };
+    match command {
         #[cfg(unix)]
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::List(arguments) => list::run(&arguments),
@@ -145,6 +151,8 @@ fn run(cli: Cli) -> Result<Outcome> {
         Command::Compare(arguments) => compare::run(&arguments),
         #[cfg(unix)]
         Command::Overhead(arguments) => overhead::run(&arguments),
+        #[cfg(unix)]
+        Command::Study(arguments) => study::run(&arguments),
         Command::Calibrate(arguments) => calibrate::run(&arguments),
         Command::Estimate(arguments) => estimate::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
@@ -161,6 +169,21 @@ fn run(cli: Cli) -> Result<Outcome> {
         #[cfg(all(unix, feature = "virtual"))]
         Command::Rig(arguments) => rig::run(&arguments),
     }
+}
+
+/// What is done where nothing is said: the quick study.
+#[cfg(unix)]
+fn first() -> Result<Outcome> {
+    match Cli::parse_from(["wattproof", "study"]).command {
+        Some(command) => run(Cli { command: Some(command) }),
+        None => Ok(Outcome::Fine),
+    }
+}
+
+/// What is done where nothing is said: nothing but to say what can be done.
+#[cfg(not(unix))]
+fn first() -> Result<Outcome> {
+    Err(crate::Error::new("no command is given").mend("`wattproof --help` lists them"))
 }
 
 /// Parses a finite number of at least 0.

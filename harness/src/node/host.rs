@@ -32,7 +32,7 @@ pub(super) fn differences(a: &BTreeMap<String, String>, b: &BTreeMap<String, Str
 }
 
 /// Memory that the operating system shows, in GiB, from a fact such as `2113456 kB`.
-pub(super) fn memory_gib(host: &BTreeMap<String, String>) -> Option<f64> {
+pub(crate) fn memory_gib(host: &BTreeMap<String, String>) -> Option<f64> {
     const KIB_PER_GIB: f64 = 1024.0 * 1024.0;
     let kib: f64 = host.get("memory")?.strip_suffix("kB")?.trim().parse().ok()?;
     (kib.is_finite() && kib > 0.0).then_some(kib / KIB_PER_GIB)

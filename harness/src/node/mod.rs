@@ -15,6 +15,7 @@ pub use code_carbon_config::code_carbon_config;
 pub use components::{ComponentChannels, choose};
 pub use estimation::{AgainstMeter, EstimateRequest, PhaseEstimate, RunEstimate, estimate};
 pub use estimators::{Assumed, Assumptions, Estimator};
+pub(crate) use host::memory_gib;
 pub use levels::Cut;
 pub use model_file::{ModelFile, read_model, write_model};
 pub use series::{MethodErrors, NodeLevel, method_errors, node_levels};

@@ -19,7 +19,7 @@ const NAME_BYTES: usize = 300_000;
 
 /// All that the script draws from.
 #[derive(Debug, Serialize)]
-struct Page<'a> {
+pub(super) struct Page<'a> {
     /// What times count from, in nanoseconds on the run's time base; a string, as it may be beyond 2^53.
     origin_ns: String,
     ordinal: bool,
@@ -86,13 +86,7 @@ pub(super) fn json(comparison: &RunComparison, capped: &RunComparison, drawn: &D
         origin_ns: origin.to_string(),
         ordinal: drawn.ordinal,
         layout: LAYOUT,
-        verdicts: verdict::ALL
-            .into_iter()
-            .map(|verdict| {
-                let (class, letter) = verdict::class(verdict);
-                Verdict { letter, class, words: verdict.words() }
-            })
-            .collect(),
+        verdicts: verdicts(),
         phases: phases(comparison, origin),
         reference: drawn.reference.as_ref().map(|curve| trace(&comparison.reference.name, curve)),
         sensors: compared
@@ -107,6 +101,61 @@ pub(super) fn json(comparison: &RunComparison, capped: &RunComparison, drawn: &D
     };
     let (comparison, page) = (script_json(capped)?, script_json(&page)?);
     Ok(format!("{{\"comparison\":\n{comparison}\n,\"page\":\n{page}\n}}"))
+}
+
+/// All verdicts on phases, as the script knows them.
+fn verdicts() -> Vec<Verdict> {
+    let all = verdict::ALL.into_iter().map(|verdict| {
+        let (class, letter) = verdict::class(verdict);
+        Verdict { letter, class, words: verdict.words() }
+    });
+    all.collect()
+}
+
+/// The tools of a figure of traces, as HTML.
+pub(super) const TOOLS: &str = "<div class=\"tools\" hidden>\
+     <button type=\"button\" data-do=\"in\" aria-label=\"Zoom in\">+</button>\
+     <button type=\"button\" data-do=\"out\" aria-label=\"Zoom out\">−</button>\
+     <button type=\"button\" data-do=\"left\" aria-label=\"Move left\">←</button>\
+     <button type=\"button\" data-do=\"right\" aria-label=\"Move right\">→</button>\
+     <button type=\"button\" data-do=\"reset\">Reset</button>\
+     <span class=\"hint\">Drag to zoom, Ctrl and wheel, double-click to reset. Keys when the figure has the focus: \
+     ← → + − 0; with Shift, ← → move the crosshair.</span></div>";
+
+/// What figures of traces are drawn from where there is no comparison: a reference, sensors with a letter of verdict for
+/// each phase, what is shown, and the phases with begin and end in nanoseconds.
+pub(super) fn of_series<'a>(
+    origin_ns: i64,
+    (name, reference): (&'a str, &Curve),
+    sensors: &'a [(&'a str, Curve, String)],
+    view_us: (f64, f64),
+    phases: &'a [(String, i64, i64)],
+) -> Page<'a> {
+    let mut shaded = Phases::default();
+    let mut before = 0;
+    for (name, begin, end) in phases {
+        let begin = micros(*begin, origin_ns);
+        shaded.begin_us.push(begin.saturating_sub(before));
+        shaded.length_us.push(micros(*end, origin_ns).saturating_sub(begin));
+        shaded.name.push(name);
+        before = begin;
+    }
+    let sensors = sensors.iter().map(|(name, curve, letters)| Sensor {
+        name,
+        trace: Some(trace(name, curve)),
+        view_us,
+        verdicts: letters.clone(),
+        faults: Vec::new(),
+    });
+    Page {
+        origin_ns: origin_ns.to_string(),
+        ordinal: false,
+        layout: LAYOUT,
+        verdicts: verdicts(),
+        phases: shaded,
+        reference: Some(trace(name, reference)),
+        sensors: sensors.collect(),
+    }
 }
 
 /// The phases that figures shade, which are the same for every sensor.

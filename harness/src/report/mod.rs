@@ -27,6 +27,8 @@ mod phase_errors;
 mod phase_table;
 mod sensor;
 mod sensor_card;
+#[cfg(unix)]
+mod study;
 mod summary;
 mod text;
 mod thin;
@@ -40,6 +42,8 @@ use self::drawn::Drawn;
 pub use self::node::NodeSection;
 #[cfg(unix)]
 pub use self::overhead::overhead_page;
+#[cfg(unix)]
+pub use self::study::{study_page, write_study_figures};
 pub use self::sensor_card::card_page;
 use self::text::{escape, name};
 use crate::Result;

@@ -51,6 +51,13 @@ pub(super) struct Span {
     end: f64,
 }
 
+impl Span {
+    /// The span from `begin_ns` to `end_ns`.
+    pub(super) fn between(begin_ns: i64, end_ns: i64, origin_ns: i64) -> Self {
+        span(power_analysis::Interval::new(begin_ns, end_ns), origin_ns)
+    }
+}
+
 /// What the figure shows.
 #[derive(Debug)]
 pub(super) struct Overlay<'a> {

@@ -115,15 +115,9 @@ fn traces(
         ordinal: drawn.ordinal,
     };
     let mut html = format!(
-        "<figure class=\"traces\" data-sensor=\"{index}\"><div class=\"tools\" hidden>\
-         <button type=\"button\" data-do=\"in\" aria-label=\"Zoom in\">+</button>\
-         <button type=\"button\" data-do=\"out\" aria-label=\"Zoom out\">−</button>\
-         <button type=\"button\" data-do=\"left\" aria-label=\"Move left\">←</button>\
-         <button type=\"button\" data-do=\"right\" aria-label=\"Move right\">→</button>\
-         <button type=\"button\" data-do=\"reset\">Reset</button>\
-         <span class=\"hint\">Drag to zoom, Ctrl and wheel, double-click to reset. Keys when the figure has the focus: \
-         ← → + − 0; with Shift, ← → move the crosshair.</span></div>\
+        "<figure class=\"traces\" data-sensor=\"{index}\">{}\
          <div class=\"stage\">{}<div class=\"tip\" hidden></div></div><output class=\"spoken\" aria-live=\"polite\"></output>",
+        super::data::TOOLS,
         figure.svg()
     );
     html.push_str(&legend(comparison, judged, sensor, reference, &figure));

@@ -32,5 +32,5 @@ window.addEventListener("resize", () => {
 
 const download = document.getElementById("download");
 download.href = URL.createObjectURL(new Blob([comparisonText], { type: "application/json" }));
-download.download = "comparison.json";
+download.download = download.dataset.name ?? "comparison.json";
 download.hidden = false;
