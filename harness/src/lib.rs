@@ -1,6 +1,7 @@
 //! The library behind `wattproof`: runs on disk, importers, comparison, report and command line.
 
 pub mod alignment;
+pub mod audit;
 pub mod card;
 mod character_words;
 pub mod characterise;

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod agreement;
+pub mod audit;
 pub mod characterise;
 pub mod clock;
 mod compare;

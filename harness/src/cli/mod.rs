@@ -1,5 +1,6 @@
 //! The command line: one file a command. Results go to stdout, messages to stderr.
 
+mod audit;
 mod calibrate;
 mod characterise;
 mod compare;
@@ -85,6 +86,7 @@ enum Command {
     Energy(energy::Arguments),
     Compare(compare::Arguments),
     Report(report::Arguments),
+    Audit(audit::Arguments),
     Calibrate(calibrate::Arguments),
     Estimate(estimate::Arguments),
     Export(export::Arguments),
@@ -138,6 +140,7 @@ fn run(cli: Cli) -> Result<Outcome> {
         Command::Calibrate(arguments) => calibrate::run(&arguments),
         Command::Estimate(arguments) => estimate::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
+        Command::Audit(arguments) => audit::run(&arguments),
         Command::Export(arguments) => export::run(&arguments),
         Command::Sync(arguments) => sync::run(&arguments),
         Command::Characterise(arguments) => characterise::run(&arguments),

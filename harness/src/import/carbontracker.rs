@@ -23,7 +23,7 @@ use crate::{Error, Result};
 const SAME: f64 = 0.005;
 
 /// Joules in a kilowatt-hour.
-const KWH_J: f64 = 3.6e6;
+pub(crate) const KWH_J: f64 = 3.6e6;
 
 /// The counters' quantum in joules.
 const QUANTUM_J: f64 = 1e-3;
@@ -34,40 +34,60 @@ const ONE_READING_NS: i64 = 11_000_000_000;
 /// No energy of computers is greater, in kilowatt-hours.
 const MOST_KWH: f64 = 1e8;
 
+/// What such a file holds, as it says it.
 #[derive(Debug, Deserialize)]
-struct Results {
-    total_time: f64,
+pub(crate) struct Results {
+    pub(crate) total_time: f64,
     #[serde(rename = "total_energy (kWh)")]
-    total_energy_kwh: f64,
+    pub(crate) total_energy_kwh: f64,
     start_emission: String,
     /// The key has a colon at its end in every published file.
     #[serde(rename = "avg_power_usages:", alias = "avg_power_usages")]
-    usages: Option<Usages>,
+    pub(crate) usages: Option<Usages>,
     #[serde(rename = "evaluation_results")]
-    evaluations: Vec<Evaluation>,
+    pub(crate) evaluations: Vec<Evaluation>,
 }
 
+/// Devices by kind.
 #[derive(Debug, Deserialize)]
-struct Usages {
-    gpu: Option<Usage>,
-    cpu: Option<Usage>,
+pub(crate) struct Usages {
+    pub(crate) gpu: Option<Usage>,
+    pub(crate) cpu: Option<Usage>,
 }
 
+/// What the devices of a kind took: by epoch, then by device.
 #[derive(Debug, Deserialize)]
-struct Usage {
+pub(crate) struct Usage {
+    #[serde(rename = "avg_power_usages (W)", default)]
+    pub(crate) power_w: Vec<Vec<f64>>,
     #[serde(rename = "avg_energy_usages (J)")]
-    energy_j: Vec<Vec<f64>>,
+    pub(crate) energy_j: Vec<Vec<f64>>,
     #[serde(default)]
-    devices: Vec<String>,
+    pub(crate) devices: Vec<String>,
 }
 
+/// One evaluation of a training.
 #[derive(Debug, Deserialize)]
-struct Evaluation {
-    epochs: f64,
+pub(crate) struct Evaluation {
+    pub(crate) epochs: f64,
+    pub(crate) training_time: Option<f64>,
     #[serde(rename = "energy (kWh)")]
-    energy_kwh: f64,
-    start_emission: String,
-    stop_emission: String,
+    pub(crate) energy_kwh: f64,
+    pub(crate) start_emission: String,
+    pub(crate) stop_emission: String,
+}
+
+/// The content of a `results.json`; `path` is for messages.
+pub(crate) fn parse(bytes: &[u8], path: &Path) -> Result<Results> {
+    serde_json::from_slice(bytes).map_err(|error| {
+        Error::file(path, format!("is no results.json of carbontracker in EC-NAS-Bench, {error}"))
+            .mend("name a file of https://github.com/saintslab/EC-NAS-Bench")
+    })
+}
+
+/// How its times are written, in local time.
+pub(crate) fn times(utc_offset: Offset) -> Result<TextTime> {
+    TextTime::new("%Y-%m-%d %H:%M:%S", Some(utc_offset))
 }
 
 /// How such a file is to be read.
@@ -87,11 +107,8 @@ pub struct Options {
 /// - those of the sink
 pub fn read(bytes: &[u8], path: &Path, options: &Options, sink: &mut dyn RowSink) -> Result<()> {
     let fault = |what: String| Error::file(path, what);
-    let results: Results = serde_json::from_slice(bytes).map_err(|error| {
-        fault(format!("is no results.json of carbontracker in EC-NAS-Bench, {error}"))
-            .mend("name a file of https://github.com/saintslab/EC-NAS-Bench")
-    })?;
-    let time = TextTime::new("%Y-%m-%d %H:%M:%S", Some(options.utc_offset))?;
+    let results = parse(bytes, path)?;
+    let time = times(options.utc_offset)?;
     let at = |text: &str| time.parse(text.as_bytes()).map_err(|what| fault(format!("`{text}` {what}")));
     let believable = |kwh: f64| (0.0..MOST_KWH).contains(&kwh);
     let energies = results.evaluations.iter().map(|evaluation| evaluation.energy_kwh);

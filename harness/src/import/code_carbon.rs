@@ -15,6 +15,7 @@ use csv::ByteRecord;
 use jiff::tz::Offset;
 use power_core::{Channel, ChannelId, Descriptor, Joules, Quantity};
 
+use super::carbontracker::KWH_J;
 use super::cell::show;
 use super::delimited::{Delimited, line_error};
 use super::input::file_name;
@@ -23,9 +24,6 @@ use super::sink::{RowSink, SourceHandle};
 use super::time::TextTime;
 use crate::run::{Mark, MarkEvent, Row, RowValue, TimeBase};
 use crate::{Error, Result};
-
-/// Joules in a kilowatt-hour.
-const KWH_J: f64 = 3.6e6;
 
 /// The counters' quantum in joules; the files have some 15 digits of a kilowatt-hour.
 const QUANTUM_J: f64 = 1e-3;
@@ -330,7 +328,7 @@ fn missing(source: SourceHandle, channels: usize, t_ns: i64, sink: &mut dyn RowS
 }
 
 /// A number; `None` for a cell that says that there is none.
-fn number(cell: &[u8]) -> Result<Option<f64>, ()> {
+pub(crate) fn number(cell: &[u8]) -> Result<Option<f64>, ()> {
     match std::str::from_utf8(cell).map_err(|_| ())? {
         "" | "nan" | "NaN" | "None" | "null" => Ok(None),
         text => text.parse::<f64>().ok().filter(|number| number.is_finite()).map(Some).ok_or(()),

@@ -17,6 +17,8 @@ pub enum Format {
     Table,
     /// Logs of `nvidia-smi --query-gpu … --format=csv`
     NvidiaSmi,
+    /// Outputs of `nvidia-smi -q -x`, one after another
+    SmiXml,
     /// ElmorLabs PMD-USB: `PMD_data.bin` with `PMD_start_ts.txt`
     Pmd,
     /// SPEC PTDaemon: `spl.txt`, with the logs beside it
@@ -29,10 +31,11 @@ pub enum Format {
 
 impl Format {
     /// All formats.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Csv,
         Self::Table,
         Self::NvidiaSmi,
+        Self::SmiXml,
         Self::Pmd,
         Self::Ptdaemon,
         Self::CodeCarbon,
@@ -45,6 +48,7 @@ impl Format {
             Self::Csv => "csv",
             Self::Table => "table",
             Self::NvidiaSmi => "nvidia-smi",
+            Self::SmiXml => "smi-xml",
             Self::Pmd => "pmd",
             Self::Ptdaemon => "ptdaemon",
             Self::CodeCarbon => "code-carbon",

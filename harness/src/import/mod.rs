@@ -6,10 +6,10 @@
 
 mod anchors;
 pub mod carbontracker;
-mod cell;
+pub(crate) mod cell;
 pub mod code_carbon;
 pub mod csv;
-mod delimited;
+pub(crate) mod delimited;
 mod format;
 mod input;
 mod maps;
@@ -21,6 +21,8 @@ pub mod quantity;
 mod request;
 mod run_sink;
 pub mod sink;
+#[cfg(feature = "smi")]
+pub mod smi_xml;
 mod summary;
 pub mod table;
 pub mod time;
@@ -28,7 +30,7 @@ pub mod unit;
 
 pub use anchors::read as read_anchors;
 pub use format::Format;
-pub(crate) use input::read_small;
+pub(crate) use input::{file_name, read_small};
 pub use maps::{ShippedMap, find_map, maps};
 pub(crate) use nearest::{hint as nearest_hint, nearest as nearest_name};
 pub use request::{ImportRequest, import};

@@ -19,6 +19,10 @@ use crate::{Error, Result};
 /// A `results.json` has a few kilobytes.
 const LONGEST_RESULTS: u64 = 1 << 24;
 
+/// Some ten thousand outputs of `nvidia-smi -q -x`.
+#[cfg(feature = "smi")]
+const LONGEST_XML: u64 = 1 << 30;
+
 /// A start file holds one number.
 const LONGEST_START: u64 = 4_096;
 
@@ -105,6 +109,7 @@ pub fn import(request: &ImportRequest) -> Result<Summary> {
         Format::NvidiaSmi => {
             import_table(request, request.map.as_deref().unwrap_or("nvidia-smi"), &mut tally)
         }
+        Format::SmiXml => import_smi_xml(request, &mut tally),
         Format::Pmd => import_pmd(request, &mut tally),
         Format::Ptdaemon => import_ptdaemon(request, &mut tally),
         Format::CodeCarbon => import_code_carbon(request, &mut tally),
@@ -123,14 +128,14 @@ pub fn import(request: &ImportRequest) -> Result<Summary> {
 
 /// Refuses options that the format would pass over in silence.
 fn check_options(request: &ImportRequest) -> Result<()> {
-    use Format::{Carbontracker, CodeCarbon, Csv, NvidiaSmi, Pmd, Ptdaemon, Table};
+    use Format::{Carbontracker, CodeCarbon, Csv, NvidiaSmi, Pmd, Ptdaemon, SmiXml, Table};
     let rules: [(&str, bool, &[Format]); 6] = [
         ("--map", request.map.is_some(), &[Table, NvidiaSmi]),
         ("--columns", request.columns.is_some(), &[Table, NvidiaSmi]),
         (
             "--utc-offset",
             request.utc_offset.is_some(),
-            &[Table, NvidiaSmi, Ptdaemon, CodeCarbon, Carbontracker],
+            &[Table, NvidiaSmi, SmiXml, Ptdaemon, CodeCarbon, Carbontracker],
         ),
         ("--time-base", request.time_base.is_some(), &[Csv, Table]),
         ("--anchors", request.anchors.is_some(), &[Csv, Table, NvidiaSmi]),
@@ -282,6 +287,25 @@ fn import_carbontracker(request: &ImportRequest, sink: &mut dyn RowSink) -> Resu
     }
     note_utc(request, "carbontracker's", sink)?;
     Ok(request.paths.clone())
+}
+
+#[cfg(feature = "smi")]
+fn import_smi_xml(request: &ImportRequest, sink: &mut dyn RowSink) -> Result<Vec<PathBuf>> {
+    for path in &request.paths {
+        let several = (request.paths.len() > 1).then(|| input::source_id_of(path));
+        let options = super::smi_xml::Options {
+            source: request.source(path, request.paths.len()).or(several),
+            utc_offset: request.utc_offset.unwrap_or(Offset::UTC),
+        };
+        super::smi_xml::read(&read_small(path, LONGEST_XML)?, path, &options, sink)?;
+    }
+    note_utc(request, "nvidia-smi's", sink)?;
+    Ok(request.paths.clone())
+}
+
+#[cfg(not(feature = "smi"))]
+fn import_smi_xml(_request: &ImportRequest, _sink: &mut dyn RowSink) -> Result<Vec<PathBuf>> {
+    Err(Error::new("outputs of nvidia-smi -q -x need the feature `smi`").mend("build with it"))
 }
 
 /// The names of the two folders around a file, joined.

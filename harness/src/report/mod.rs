@@ -8,6 +8,7 @@
 //!
 //! Nothing from the data becomes markup: text is escaped on its way into HTML, and the script makes text nodes only.
 
+mod audit;
 mod axis;
 mod bland_altman;
 mod cap;
@@ -30,6 +31,7 @@ mod verdict;
 
 use std::fmt::Write as _;
 
+pub use self::audit::audit_page;
 use self::curve::{Corners, Curve};
 use self::drawn::Drawn;
 pub use self::node::NodeSection;
