@@ -11,6 +11,8 @@ mod energy;
 mod estimate;
 #[cfg(unix)]
 mod excite;
+#[cfg(unix)]
+mod experiments;
 mod export;
 mod import;
 mod list;
@@ -20,6 +22,9 @@ mod loads;
 mod mark;
 #[cfg(feature = "meter")]
 mod meter;
+mod methods;
+#[cfg(all(unix, feature = "virtual"))]
+mod methods_virtual;
 mod output;
 #[cfg(unix)]
 mod progress;
@@ -89,6 +94,7 @@ enum Command {
     Audit(audit::Arguments),
     Calibrate(calibrate::Arguments),
     Estimate(estimate::Arguments),
+    Methods(methods::Arguments),
     Export(export::Arguments),
     Sync(sync::Arguments),
     Characterise(characterise::Arguments),
@@ -139,6 +145,7 @@ fn run(cli: Cli) -> Result<Outcome> {
         Command::Compare(arguments) => compare::run(&arguments),
         Command::Calibrate(arguments) => calibrate::run(&arguments),
         Command::Estimate(arguments) => estimate::run(&arguments),
+        Command::Methods(arguments) => methods::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
         Command::Audit(arguments) => audit::run(&arguments),
         Command::Export(arguments) => export::run(&arguments),
