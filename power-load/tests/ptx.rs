@@ -6,7 +6,8 @@ use std::path::Path;
 use std::process::Command;
 
 fn assemble(file: &str, architecture: &str) {
-    let ptxas = std::env::var_os("WATTPROOF_PTXAS").expect("WATTPROOF_PTXAS names ptxas: see .ci/install-peers");
+    let ptxas =
+        std::env::var_os("WATTPROOF_PTXAS").expect("WATTPROOF_PTXAS names ptxas: see .ci/install-peers");
     let folder = tempfile::tempdir().unwrap();
     let output = Command::new(ptxas)
         .args(["--warning-as-error", "-v", "-arch", architecture, "-o"])
@@ -23,7 +24,9 @@ fn assemble(file: &str, architecture: &str) {
 #[test]
 #[ignore = "needs ptxas: NVIDIA's assembler"]
 fn kernels_assemble_for_every_generation() {
-    for architecture in ["sm_50", "sm_60", "sm_70", "sm_75", "sm_80", "sm_86", "sm_89", "sm_90", "sm_100", "sm_120"] {
+    for architecture in
+        ["sm_50", "sm_60", "sm_70", "sm_75", "sm_80", "sm_86", "sm_89", "sm_90", "sm_100", "sm_120"]
+    {
         assemble("general.ptx", architecture);
     }
     for architecture in ["sm_80", "sm_86", "sm_89", "sm_90", "sm_100", "sm_120"] {

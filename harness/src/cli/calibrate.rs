@@ -263,10 +263,7 @@ fn paper_method(text: &mut String, calibration: &Calibration, paper: &PaperMetho
     };
     let prior = |load: f64| format!("prior of the prime run, load {load:.2}");
     let prior = calibration.file.prime_load.map_or_else(|| "with a prior load".to_owned(), prior);
-    let rows = [
-        row("lower bound", &paper.low),
-        row("upper bound", &paper.high),
-        row(&prior, &paper.with_prior),
-    ];
+    let rows =
+        [row("lower bound", &paper.low), row("upper bound", &paper.high), row(&prior, &paper.with_prior)];
     table(text, &["method", "worst %", "median %", "bias %"], &rows);
 }

@@ -14,8 +14,8 @@ use super::output::{message, paragraph, table};
 use super::{duration, until};
 use crate::inventory::Inventory;
 use crate::node::experiments::{
-    Bench, Experiment, Parts, Plan, PlanRequest, PrimeLoad, Settling, Thermometer, Warmth, carry_out, is_prime,
-    settling,
+    Bench, Experiment, Parts, Plan, PlanRequest, PrimeLoad, Settling, Thermometer, Warmth, carry_out,
+    is_prime, settling,
 };
 use crate::record::load_error;
 use crate::rig::Rig;
@@ -93,7 +93,9 @@ impl FromStr for PartLoad {
             "cpu" => Part::Cpu,
             "memory" | "dram" => Part::Memory,
             "gpu" => Part::Gpu,
-            other => return Err(format!("{other} is no part: write cpu, memory or gpu, or gpu='python burn.py'")),
+            other => {
+                return Err(format!("{other} is no part: write cpu, memory or gpu, or gpu='python burn.py'"));
+            }
         };
         match command {
             Some(command) if command.is_empty() => Err(format!("name the command that loads {name}")),
@@ -120,7 +122,8 @@ impl PartLoad {
                 let command = command
                     .replace("{percent}", &format!("{:.0}", 100.0 * share))
                     .replace("{share}", &share.to_string());
-                CommandLoad::started(["sh".to_owned(), "-c".to_owned(), command]).map(|load| Box::new(load) as _)
+                CommandLoad::started(["sh".to_owned(), "-c".to_owned(), command])
+                    .map(|load| Box::new(load) as _)
             }
             (None, Part::Cpu) if is_prime(&experiment.name) => Ok(Box::new(PrimeLoad::default())),
             (None, Part::Cpu) => CpuLoad::start().map(|load| Box::new(load) as _),
@@ -151,13 +154,16 @@ impl Experiments {
         let (mut rig, loads) = (self.rig()?, self.loads()?);
         rig.reference = request.reference.map(str::to_owned).or(rig.reference);
         if rig.reference.is_none() {
-            return Err(Error::new("no meter is named, and without one there is nothing to calibrate against")
-                .mend("write reference = \"SOURCE/CHANNEL\" into the rig file, or pass --reference"));
+            return Err(Error::new(
+                "no meter is named, and without one there is nothing to calibrate against",
+            )
+            .mend("write reference = \"SOURCE/CHANNEL\" into the rig file, or pass --reference"));
         }
         let plan = self.real_plan(&rig, &loads, request)?;
         begin(&plan);
         for load in &loads {
-            let says_how_much = load.command.as_ref().is_none_or(|it| it.contains("{percent}") || it.contains("{share}"));
+            let says_how_much =
+                load.command.as_ref().is_none_or(|it| it.contains("{percent}") || it.contains("{share}"));
             if !says_how_much {
                 message("wattproof: a command without {percent} or {share} always does all it can");
             }
@@ -204,7 +210,8 @@ impl Experiments {
     fn loads(&self) -> Result<Vec<PartLoad>> {
         for (at, load) in self.loads.iter().enumerate() {
             if self.loads[..at].iter().any(|other| other.part == load.part) {
-                return Err(Error::new("a part has two loads").mend("name one --load for each of cpu, memory and gpu"));
+                return Err(Error::new("a part has two loads")
+                    .mend("name one --load for each of cpu, memory and gpu"));
             }
         }
         if !self.loads.is_empty() {
@@ -279,7 +286,8 @@ impl Experiments {
 
     #[cfg(not(feature = "virtual"))]
     fn virtual_plan(&self, _: &Request<'_>) -> Result<Plan> {
-        Err(Error::new("this program was built without the virtual rig").mend("name the sensors by --rig FILE"))
+        Err(Error::new("this program was built without the virtual rig")
+            .mend("name the sensors by --rig FILE"))
     }
 
     #[cfg(not(feature = "virtual"))]

@@ -113,7 +113,7 @@ fn text(judged: &Judged) -> String {
     let mut text = String::new();
     let _ = writeln!(
         text,
-        "{} trainings or runs that no fit has seen, {:.0} W on average by the meter\n",
+        "{} runs or phases that no fit has seen, {:.0} W on average by the meter\n",
         found.judged.len(),
         found.meter_w
     );

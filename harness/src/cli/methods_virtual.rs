@@ -179,7 +179,10 @@ pub(super) fn sensitivity_text(text: &mut String, found: &Sensitivity) {
         let said = if at.is_empty() {
             format!("Code Carbon {version} errs by the paper's 10.3 % at no power between these rows.")
         } else {
-            format!("Code Carbon {version} errs by the paper's 10.3 % where no sensor has {}.", at.join(" or "))
+            format!(
+                "Code Carbon {version} errs by the paper's 10.3 % where no sensor has {}.",
+                at.join(" or ")
+            )
         };
         paragraph(text, 0, &said);
     }

@@ -108,13 +108,18 @@ pub fn compare_methods(runs: &[Run], file: &ModelFile, request: &MethodsRequest)
     let mut known = request.estimate.assumptions;
     known.memory_gib = memory_gib;
     let (mut methods, mut unknown) = (Vec::new(), Vec::new());
-    for (estimator, paper) in [(Estimator::CodecarbonV2, Some(PAPER_PERCENT[0])), (Estimator::CodecarbonV3, Some(PAPER_PERCENT[0])), (Estimator::Tdp, None)] {
+    for (estimator, paper) in [
+        (Estimator::CodecarbonV2, Some(PAPER_PERCENT[0])),
+        (Estimator::CodecarbonV3, Some(PAPER_PERCENT[0])),
+        (Estimator::Tdp, None),
+    ] {
         let measured = |unit: &Unit| Measured {
             seconds: unit.seconds(),
             gpu_j: component_j(unit, file, "gpu"),
             cpu_j: component_j(unit, file, "cpu"),
         };
-        let said: Result<Vec<f64>> = units.iter().map(|unit| Ok(assumed(estimator, measured(unit), &known)?.0)).collect();
+        let said: Result<Vec<f64>> =
+            units.iter().map(|unit| Ok(assumed(estimator, measured(unit), &known)?.0)).collect();
         match said {
             Ok(said) => methods.extend(judged(estimator.name(), paper, &units, &said)),
             Err(why) => unknown.push(format!("{}: {why}", estimator.name())),
@@ -136,14 +141,17 @@ pub fn compare_methods(runs: &[Run], file: &ModelFile, request: &MethodsRequest)
                 unit.energy_j(|level| bounds.with_prior(sum(level), load))
             }),
             None => unknown.push(
-                "prior of the prime run: the calibration has no phase `prime`; make one by calibrate --run".into(),
+                "prior of the prime run: the calibration has no phase `prime`; make one by calibrate --run"
+                    .into(),
             ),
         }
     } else {
         unknown.push("bounds: the calibration has no idle and no busy level of CPU and memory".into());
     }
     add("model", None, &|unit| {
-        unit.energy_j(|level| file.model.predict(&[(1.0, level.components_w.clone())], CONFIDENCE).energy_j.value)
+        unit.energy_j(|level| {
+            file.model.predict(&[(1.0, level.components_w.clone())], CONFIDENCE).energy_j.value
+        })
     });
     let seconds: f64 = units.iter().map(Unit::seconds).sum();
     let mean_w = |power_w: &dyn Fn(&Level) -> f64| {
@@ -190,9 +198,12 @@ fn collect(
             .collect(),
     };
     for (name, span) in spans {
-        let levels = blocks(span, file.block_ns()).map(|block| Ok((block.seconds(), powers.level(block, 0)?)));
+        let levels =
+            blocks(span, file.block_ns()).map(|block| Ok((block.seconds(), powers.level(block, 0)?)));
         match levels.collect::<Result<Vec<_>, String>>() {
-            Ok(levels) if levels.iter().all(|(_, level)| level.meter_w.is_some_and(|(watts, _)| watts > 0.0)) => {
+            Ok(levels)
+                if levels.iter().all(|(_, level)| level.meter_w.is_some_and(|(watts, _)| watts > 0.0)) =>
+            {
                 units.push(Unit { name, levels });
             }
             Ok(_) => left_out.push(format!("{name}: the meter shows no power")),
@@ -216,9 +227,7 @@ fn judged(method: &str, paper_percent: Option<f64>, units: &[Unit], said_j: &[f6
 
 /// Why these figures are not the paper's, from what was measured.
 fn differs(methods: &[JudgedMethod], meter_w: f64, unmeasured_w: f64, memory_w: Option<f64>) -> Vec<String> {
-    let worst = |name: &str| {
-        methods.iter().find(|it| it.method == name).map(|it| it.error.worst_percent)
-    };
+    let worst = |name: &str| methods.iter().find(|it| it.method == name).map(|it| it.error.worst_percent);
     let mut said = Vec::new();
     let share = 100.0 * unmeasured_w / meter_w;
     said.push(format!(

@@ -157,9 +157,8 @@ fn one(plan: &Plan, node: &Description, (count, each_s): (usize, f64)) -> Result
         papers_order_2: false,
         papers_order_3: false,
     };
-    let order = |assumption: f64| {
-        assumption.abs() > row.upper_bound.abs() && row.upper_bound.abs() > row.prior.abs()
-    };
+    let order =
+        |assumption: f64| assumption.abs() > row.upper_bound.abs() && row.upper_bound.abs() > row.prior.abs();
     (row.papers_order_2, row.papers_order_3) = (order(row.code_carbon_2), order(row.code_carbon_3));
     Ok((row, mean(&|row| row.components_w[2])))
 }

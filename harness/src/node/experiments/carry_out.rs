@@ -47,8 +47,12 @@ pub fn carry_out(
         tell(&count);
         runs.push(make(experiment, &path)?);
         if stop.load(Ordering::Relaxed) && at + 1 < plan.experiments.len() {
-            return Err(Error::new(format!("stopped after {} of {} experiments", at + 1, plan.experiments.len()))
-                .mend("the same command goes on where it was"));
+            return Err(Error::new(format!(
+                "stopped after {} of {} experiments",
+                at + 1,
+                plan.experiments.len()
+            ))
+            .mend("the same command goes on where it was"));
         }
     }
     Ok(runs)
@@ -180,7 +184,9 @@ impl Bench<'_> {
         match (ended.run, ended.failure) {
             (Some(run), None) => Ok(run),
             (_, Some(failure)) => Err(failure),
-            (None, None) => Err(Error::new(format!("{} left no run", experiment.name)).mend("check the disk")),
+            (None, None) => {
+                Err(Error::new(format!("{} left no run", experiment.name)).mend("check the disk"))
+            }
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Which loads a calibration takes, in which order, and for how long.
 
 use power_load::{Demand, GpuDemand, Schedule, Step};
-use rand::seq::SliceRandom;
 use rand::SeedableRng;
+use rand::seq::SliceRandom;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use serde::{Deserialize, Serialize};
 
@@ -96,8 +96,9 @@ impl Plan {
     pub fn new(request: &PlanRequest) -> Result<Self> {
         let PlanRequest { parts, settling, repeats, seed } = *request;
         if !(parts.cpu || parts.memory || parts.gpus > 0) {
-            return Err(Error::new("nothing here can be loaded")
-                .mend("name a load, such as --load cpu, --load gpu='python burn.py', or take --rig virtual"));
+            return Err(Error::new("nothing here can be loaded").mend(
+                "name a load, such as --load cpu, --load gpu='python burn.py', or take --rig virtual",
+            ));
         }
         settling.check()?;
         if !(1..=20).contains(&repeats) {
@@ -114,10 +115,10 @@ impl Plan {
             let gpu = GpuDemand { compute: *compute, memory: *stream };
             let gpus = if gpu == GpuDemand::default() { 0 } else { parts.gpus };
             let demand = Demand { cpu: *cpu, memory: *memory, ..Demand::IDLE }.with_gpus(gpus, gpu);
-            loads.extend((0..repeats).map(|repeat| Experiment {
-                name: numbered(name, repeat),
-                demand: demand.clone(),
-            }));
+            loads.extend(
+                (0..repeats)
+                    .map(|repeat| Experiment { name: numbered(name, repeat), demand: demand.clone() }),
+            );
         }
         loads.shuffle(&mut Xoshiro256PlusPlus::seed_from_u64(seed));
         let idle = |name: &str| Experiment { name: name.to_owned(), demand: Demand::IDLE };

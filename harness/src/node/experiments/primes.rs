@@ -111,7 +111,8 @@ mod tests {
     fn the_multiples_are_struck() {
         let mut composite = vec![false; 10];
         strike(&mut composite, 20, 3);
-        let struck: Vec<usize> = composite.iter().enumerate().filter(|it| *it.1).map(|it| 20 + it.0).collect();
+        let struck: Vec<usize> =
+            composite.iter().enumerate().filter(|it| *it.1).map(|it| 20 + it.0).collect();
         assert_eq!(struck, [21, 24, 27]);
     }
 }

@@ -42,8 +42,11 @@ impl Settling {
         if self.discard_s >= 0.0 && plateau_s >= 1.0 && self.dwell_s <= 86_400.0 {
             return Ok(());
         }
-        Err(Error::new(format!("a load of {} s of which {} s do not count has no plateau", self.dwell_s, self.discard_s))
-            .mend("give --dwell 60s --discard 20s, or more"))
+        Err(Error::new(format!(
+            "a load of {} s of which {} s do not count has no plateau",
+            self.dwell_s, self.discard_s
+        ))
+        .mend("give --dwell 60s --discard 20s, or more"))
     }
 }
 

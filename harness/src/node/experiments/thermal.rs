@@ -79,7 +79,9 @@ impl Thermometer {
     /// - a part does not cool that far
     pub fn cool(&mut self, warmth: Warmth, stop: &AtomicBool, tell: &mut dyn FnMut(&str)) -> Result<()> {
         let (began, mut told) = (Instant::now(), false);
-        while let Some((celsius, name)) = self.warmest().filter(|(celsius, _)| *celsius > warmth.begin_below_c) {
+        while let Some((celsius, name)) =
+            self.warmest().filter(|(celsius, _)| *celsius > warmth.begin_below_c)
+        {
             if stop.load(Ordering::Relaxed) {
                 break;
             }
@@ -100,7 +102,12 @@ impl Thermometer {
     }
 
     /// Looks how warm it gets until `over`; what was too warm, with its temperature, has set `stop`.
-    pub(super) fn guard(&mut self, warmth: Warmth, over: &AtomicBool, stop: &AtomicBool) -> Option<(f64, String)> {
+    pub(super) fn guard(
+        &mut self,
+        warmth: Warmth,
+        over: &AtomicBool,
+        stop: &AtomicBool,
+    ) -> Option<(f64, String)> {
         let mut next = Instant::now();
         while !over.load(Ordering::Relaxed) {
             if Instant::now() >= next {

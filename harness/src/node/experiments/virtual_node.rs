@@ -95,7 +95,8 @@ pub fn simulated(
 ) -> Result<Run> {
     let (described, schedule) = description(plan, experiment, node)?;
     // Noise differs from run to run.
-    let seed = experiment.name.bytes().fold(node.seed, |seed, byte| seed.wrapping_mul(31).wrapping_add(byte.into()));
+    let seed =
+        experiment.name.bytes().fold(node.seed, |seed, byte| seed.wrapping_mul(31).wrapping_add(byte.into()));
     let run = simulate(&described, schedule.seconds() + TAIL_S, seed)?;
     let name = experiment.name.clone();
     write(&run, &described, gpu_gain, path, note(plan, experiment), &|phase| phase == name)
@@ -109,7 +110,8 @@ pub fn simulated(
 /// - as [`live`] and [`simulated`]
 pub fn trainings(count: usize, each_s: f64, node: &Description, live: bool, path: &Path) -> Result<Run> {
     let described = node.clone().with_workload(training_load(count, each_s));
-    let seconds: f64 = described.workload.iter().flat_map(|load| &load.stages).filter_map(|it| it.seconds).sum();
+    let seconds: f64 =
+        described.workload.iter().flat_map(|load| &load.stages).filter_map(|it| it.seconds).sum();
     let note = format!("{count} trainings of {each_s} s each, drawn at random by seed {}", node.seed);
     let keep = |phase: &str| phase.starts_with("search ");
     if live {
@@ -148,7 +150,8 @@ fn write(
     note: String,
     keep: &dyn Fn(&str) -> bool,
 ) -> Result<Run> {
-    let mut new = NewRun::new(TimeBase::HostMonotonic, Origin::Recorded { command: Vec::new(), exit_code: None });
+    let mut new =
+        NewRun::new(TimeBase::HostMonotonic, Origin::Recorded { command: Vec::new(), exit_code: None });
     new.notes = vec!["the sensors are those of the virtual rig, on a virtual clock".to_owned(), note];
     new.host.insert("hostname".to_owned(), "virtual-node".to_owned());
     let kib = described.node.dram_gib * 1024.0 * 1024.0;
@@ -175,7 +178,11 @@ fn write(
             let gain = if matches!(channel.rail, Rail::Gpu(_)) { gpu_gain } else { 1.0 };
             rows.extend(channel.readings.iter().map(|reading| Row {
                 t_end_ns: reading.t_end_ns,
-                ..Row::at(ChannelId(number).0, reading.t_start_ns, value(channel.quantity, gain * reading.value))
+                ..Row::at(
+                    ChannelId(number).0,
+                    reading.t_start_ns,
+                    value(channel.quantity, gain * reading.value),
+                )
             }));
         }
         rows.sort_by_key(|row| row.t_start_ns);
@@ -193,7 +200,11 @@ fn write(
     run.finish()
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a float cast saturates, and a count is positive")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a float cast saturates, and a count is positive"
+)]
 fn value(quantity: Quantity, value: f64) -> RowValue {
     if quantity.is_counted() { RowValue::Count(value as u64) } else { RowValue::Number(value) }
 }
