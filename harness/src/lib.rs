@@ -13,6 +13,8 @@ pub mod doctor;
 pub mod drivers;
 pub mod energy;
 mod error;
+#[cfg(unix)]
+pub mod estimate_source;
 pub mod export;
 pub mod import;
 pub mod inventory;
