@@ -13,6 +13,8 @@ pub fn all() -> Vec<&'static dyn Driver> {
         &driver_rapl::DRIVER,
         #[cfg(feature = "meter")]
         &driver_meter::DRIVER,
+        #[cfg(unix)]
+        &crate::estimate_source::DRIVER,
     ]
 }
 

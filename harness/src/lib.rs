@@ -14,6 +14,8 @@ pub mod doctor;
 pub mod drivers;
 pub mod energy;
 mod error;
+#[cfg(unix)]
+pub mod estimate_source;
 pub mod export;
 pub mod import;
 pub mod inventory;

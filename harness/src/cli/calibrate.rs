@@ -15,18 +15,23 @@ use crate::run::Run;
 
 /// Fit a model of the whole node's power to runs that have its sensors and a meter.
 ///
-/// Record idle, CPU, memory and GPU loads at several strengths, each for a minute or more. The model is judged on runs
-/// that its fit has not seen; `estimate` then gives the energy of runs without a meter.
+/// --plan says which experiments it takes and for how long, --run DIR makes them and fits; or name runs of your own: idle,
+/// CPU, memory and GPU loads at several strengths, each for a minute or more. The model is judged on runs that its fit has
+/// not seen; `estimate` then gives the energy of runs without a meter.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Folders of the runs.
-    #[arg(required = true)]
+    /// Folders of runs that are there.
+    #[cfg_attr(unix, arg(required_unless_present_any = ["plan", "run"], conflicts_with_all = ["plan", "run"]))]
+    #[cfg_attr(not(unix), arg(required = true))]
     runs: Vec<PathBuf>,
+    #[cfg(unix)]
+    #[command(flatten)]
+    experiments: super::experiments::Experiments,
     /// The meter's channel, as `source/channel`; by default the one that the first run names.
     #[arg(short, long, value_name = "CHANNEL")]
     reference: Option<String>,
-    /// The model to write, such as node-model.toml.
-    #[arg(short, long, value_name = "MODEL")]
+    /// The model to write.
+    #[arg(short, long, value_name = "MODEL", default_value = "node-model.toml")]
     output: PathBuf,
     /// Channels of a component; may be repeated. By default all GPUs, CPU packages and memories, each counted once.
     #[arg(short, long, value_name = "NAME=CHANNEL[,CHANNEL]", value_parser = parse_component)]
@@ -37,9 +42,10 @@ pub(super) struct Arguments {
     /// Take each innermost phase as one plateau in place of blocks.
     #[arg(long)]
     phases: bool,
-    /// Leave out so much at the beginning of each run or phase, until fans and temperatures have settled.
-    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = duration::parse)]
-    discard: Duration,
+    /// Leave out so much at the beginning of each run, phase or experiment, until fans and temperatures have settled; by
+    /// default nothing of runs that are there, and 20 s or more of experiments.
+    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
+    discard: Option<Duration>,
     /// What is left out of the fit, one after another, to judge it.
     #[arg(long, value_enum, default_value_t)]
     hold_out: HoldOut,
@@ -79,7 +85,34 @@ pub(super) fn parse_component(text: &str) -> Result<ComponentChannels, String> {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Outcome> {
+    #[cfg(unix)]
+    {
+        let request = super::experiments::Request {
+            discard: arguments.discard,
+            seed: arguments.seed,
+            reference: arguments.reference.as_deref(),
+        };
+        if arguments.experiments.plan {
+            let plan = arguments.experiments.plan(&request)?;
+            arguments.json.write(&plan, &super::experiments::text(&plan))?;
+            return Ok(Outcome::Fine);
+        }
+        if let Some(runs) = arguments.experiments.carry_out(&request)? {
+            // A plateau is a phase, which begins when the load has settled.
+            let cut = Cut { block_ns: duration::nanos(arguments.block), discard_ns: 0, phases: true };
+            return fit(arguments, &runs, cut);
+        }
+    }
     let runs = arguments.runs.iter().map(|path| Run::open(path)).collect::<Result<Vec<_>>>()?;
+    let cut = Cut {
+        block_ns: duration::nanos(arguments.block),
+        discard_ns: arguments.discard.map_or(0, duration::nanos),
+        phases: arguments.phases,
+    };
+    fit(arguments, &runs, cut)
+}
+
+fn fit(arguments: &Arguments, runs: &[Run], cut: Cut) -> Result<Outcome> {
     let reference = match &arguments.reference {
         Some(named) => named.clone(),
         None => super::compare::own_reference(&runs[0])?,
@@ -87,18 +120,14 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome> {
     let request = CalibrationRequest {
         reference,
         components: arguments.component.clone(),
-        cut: Cut {
-            block_ns: duration::nanos(arguments.block),
-            discard_ns: duration::nanos(arguments.discard),
-            phases: arguments.phases,
-        },
+        cut,
         hold_out: arguments.hold_out,
         meter_percent: arguments.meter_percent,
         valid_days: arguments.valid_days,
         prior_load: arguments.prior_load,
         seed: arguments.seed,
     };
-    let calibration = calibrate(&runs, &request)?;
+    let calibration = calibrate(runs, &request)?;
     write_model(&arguments.output, &calibration.file)?;
     message(&format!("model: {}", arguments.output.display()));
     arguments.json.write(&calibration, &text(&calibration))?;
@@ -157,7 +186,7 @@ fn text(calibration: &Calibration) -> String {
     }
     if let Some(paper) = &file.paper {
         text.push('\n');
-        paper_method(&mut text, paper);
+        paper_method(&mut text, calibration, paper);
     }
     let left_out: Vec<String> = calibration
         .runs
@@ -214,7 +243,7 @@ fn equation(model: &NodeModel) -> String {
     text
 }
 
-fn paper_method(text: &mut String, paper: &PaperMethod) {
+fn paper_method(text: &mut String, calibration: &Calibration, paper: &PaperMethod) {
     paragraph(
         text,
         0,
@@ -232,10 +261,9 @@ fn paper_method(text: &mut String, paper: &PaperMethod) {
             format!("{:+.2}", error.bias_percent),
         ]
     };
-    let rows = [
-        row("lower bound", &paper.low),
-        row("upper bound", &paper.high),
-        row("with a prior load", &paper.with_prior),
-    ];
+    let prior = |load: f64| format!("prior of the prime run, load {load:.2}");
+    let prior = calibration.file.prime_load.map_or_else(|| "with a prior load".to_owned(), prior);
+    let rows =
+        [row("lower bound", &paper.low), row("upper bound", &paper.high), row(&prior, &paper.with_prior)];
     table(text, &["method", "worst %", "median %", "bias %"], &rows);
 }

@@ -11,6 +11,8 @@ mod energy;
 mod estimate;
 #[cfg(unix)]
 mod excite;
+#[cfg(unix)]
+mod experiments;
 mod export;
 mod import;
 mod list;
@@ -20,6 +22,9 @@ mod loads;
 mod mark;
 #[cfg(feature = "meter")]
 mod meter;
+mod methods;
+#[cfg(all(unix, feature = "virtual"))]
+mod methods_virtual;
 mod output;
 mod plan;
 #[cfg(unix)]
@@ -99,6 +104,7 @@ enum Command {
     Study(study::Arguments),
     Calibrate(calibrate::Arguments),
     Estimate(estimate::Arguments),
+    Methods(methods::Arguments),
     Export(export::Arguments),
     Sync(sync::Arguments),
     Characterise(characterise::Arguments),
@@ -155,6 +161,7 @@ fn run(cli: Cli) -> Result<Outcome> {
         Command::Study(arguments) => study::run(&arguments),
         Command::Calibrate(arguments) => calibrate::run(&arguments),
         Command::Estimate(arguments) => estimate::run(&arguments),
+        Command::Methods(arguments) => methods::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
         Command::Audit(arguments) => audit::run(&arguments),
         Command::Export(arguments) => export::run(&arguments),

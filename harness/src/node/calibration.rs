@@ -8,6 +8,7 @@ use power_core::Channel;
 use serde::{Deserialize, Serialize};
 
 use super::components::{ComponentChannels, choose};
+use super::experiments::is_prime;
 use super::host;
 use super::levels::{Cut, Level, Powers};
 use super::model_file::ModelFile;
@@ -83,7 +84,7 @@ pub fn calibrate(runs: &[Run], request: &CalibrationRequest) -> Result<Calibrati
     let machine = one_machine(runs, &channels)?;
     let mut notes: Vec<String> = Vec::new();
     let mut rows = Rows::new(channels.iter().map(|component| component.name.clone()));
-    let (mut contributed, mut units) = (Vec::new(), Vec::new());
+    let (mut contributed, mut units, mut primes) = (Vec::new(), Vec::new(), Vec::new());
     for run in runs {
         notes.extend(run.manifest().notes.iter().cloned());
         let powers = Powers::load(run, &channels, Some(&reference), &mut notes)?;
@@ -93,6 +94,9 @@ pub fn calibrate(runs: &[Run], request: &CalibrationRequest) -> Result<Calibrati
                 units.push(unit_name(run, name, at, request.hold_out));
             }
             push(&mut rows, units.len() - 1, level);
+            if is_prime(name) {
+                primes.push(level.components_w.clone());
+            }
         }
         contributed.push(RunLevels { run: run.name(), levels: levels.len(), left_out });
     }
@@ -104,7 +108,7 @@ pub fn calibrate(runs: &[Run], request: &CalibrationRequest) -> Result<Calibrati
         ));
     }
     let model = node::calibrate(&rows, meter_percent).map_err(|refusal| refused(&refusal, request))?;
-    let paper: Option<PaperMethod> = node::judge(&rows, request.prior_load);
+    let (paper, prime_load) = paper(&rows, request.prior_load, &primes);
     let falsified = model.held_out.falsified_runs.iter().filter_map(|&unit| units.get(unit).cloned());
     let date = newest(runs)?;
     notes.sort();
@@ -125,11 +129,24 @@ pub fn calibrate(runs: &[Run], request: &CalibrationRequest) -> Result<Calibrati
             machine,
             channels,
             paper,
+            prime_load,
             model,
         },
         runs: contributed,
         notes,
     })
+}
+
+/// The paper's method on these levels, and the load during a calculation of prime numbers, which is its prior where nobody
+/// states another.
+fn paper(rows: &Rows, stated: Option<f64>, primes: &[Vec<f64>]) -> (Option<PaperMethod>, Option<f64>) {
+    let Some(method) = node::judge(rows, stated) else { return (None, None) };
+    let loads: Vec<f64> = primes.iter().map(|components_w| method.load(components_w)).collect();
+    let prime_load = power_analysis::stats::mean(&loads);
+    match (stated, prime_load) {
+        (None, Some(prior)) => (node::judge(rows, Some(prior)), prime_load),
+        _ => (Some(method), prime_load),
+    }
 }
 
 /// A level with the name of its phase, empty where it is a block.

@@ -5,9 +5,13 @@ mod code_carbon_config;
 mod components;
 mod estimation;
 mod estimators;
+pub mod experiments;
 mod host;
 mod levels;
+mod methods;
 mod model_file;
+#[cfg(all(unix, feature = "virtual"))]
+mod sensitivity;
 mod series;
 
 pub use calibration::{Calibration, CalibrationRequest, HoldOut, RunLevels, calibrate};
@@ -17,5 +21,8 @@ pub use estimation::{AgainstMeter, EstimateRequest, PhaseEstimate, RunEstimate, 
 pub use estimators::{Assumed, Assumptions, Estimator};
 pub(crate) use host::memory_gib;
 pub use levels::Cut;
+pub use methods::{JudgedMethod, MethodTable, MethodsRequest, PAPER_PERCENT, compare_methods};
 pub use model_file::{ModelFile, read_model, write_model};
+#[cfg(all(unix, feature = "virtual"))]
+pub use sensitivity::{Sensitivity, SensitivityRow, sensitivity};
 pub use series::{MethodErrors, NodeLevel, method_errors, node_levels};

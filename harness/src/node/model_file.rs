@@ -44,6 +44,10 @@ pub struct ModelFile {
     /// The paper's method on the same runs, where idle and busy levels exist.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paper: Option<PaperMethod>,
+    /// Load during a calculation of prime numbers, 0 (idle) to 1 (busy), by the power of CPUs and memory: the prior of the
+    /// paper's method, where the calibration had one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prime_load: Option<f64>,
     /// The model.
     pub model: NodeModel,
 }

@@ -103,7 +103,8 @@ pub fn method_errors(
         errors("model", &|level| Some(level.model_w.value)),
         errors("prior load", &|level| {
             let paper = paper?;
-            Some(paper.bounds.with_prior(sum(level), paper.load(&level.components_w)))
+            let load = file.prime_load.unwrap_or_else(|| paper.load(&level.components_w));
+            Some(paper.bounds.with_prior(sum(level), load))
         }),
         errors("lower bound", &|level| Some(paper?.bounds.without_prior(sum(level)).0)),
         errors("upper bound", &|level| Some(paper?.bounds.without_prior(sum(level)).1)),
