@@ -21,9 +21,9 @@ pub mod import;
 pub mod inventory;
 pub mod load;
 pub mod node;
-pub mod priors;
 #[cfg(unix)]
 pub mod overhead;
+pub mod priors;
 #[cfg(unix)]
 pub mod record;
 pub mod report;

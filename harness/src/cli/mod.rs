@@ -26,9 +26,9 @@ mod methods;
 #[cfg(all(unix, feature = "virtual"))]
 mod methods_virtual;
 mod output;
-mod plan;
 #[cfg(unix)]
 mod overhead;
+mod plan;
 #[cfg(unix)]
 mod progress;
 #[cfg(unix)]

@@ -42,9 +42,9 @@ use self::drawn::Drawn;
 pub use self::node::NodeSection;
 #[cfg(unix)]
 pub use self::overhead::overhead_page;
+pub use self::sensor_card::card_page;
 #[cfg(unix)]
 pub use self::study::{study_page, write_study_figures};
-pub use self::sensor_card::card_page;
 use self::text::{escape, name};
 use crate::Result;
 use crate::comparison::RunComparison;

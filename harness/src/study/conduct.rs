@@ -9,7 +9,7 @@ use super::instruments::Instruments;
 use super::plan::{Experiment, RigChoice};
 use super::progress::Progress;
 use super::sources;
-use super::trainer::{Command, Scene, Trainer};
+use super::trainer::{BuiltIn, Command, Scene, Trainer};
 use crate::load::Load;
 use crate::record::live::Live;
 use crate::record::{Ended, Settings, record};
@@ -176,14 +176,16 @@ impl Stage {
         if plan.rig == RigChoice::Virtual {
             return Self::set_virtual(folder, experiment, number, count);
         }
-        let line = plan.workload.as_ref().ok_or_else(|| {
-            Error::new("this program has no built-in training for a real GPU")
-                .mend("name yours by --workload 'python train.py {seed}', or study the virtual rig by --rig virtual")
-        })?;
-        let log = folder.dir().join(format!("{}-trainings.log", experiment.id.name()));
+        let trainer = match &plan.workload {
+            Some(line) => {
+                let log = folder.dir().join(format!("{}-trainings.log", experiment.id.name()));
+                Trainer::Command(Command::new(line, first, count, log))
+            }
+            None => Trainer::BuiltIn(BuiltIn::new(plan, experiment.id, first, count)),
+        };
         Ok(Self {
             rig: sources::rig(&plan.rig)?,
-            trainer: Trainer::Command(Command::new(line, first, count, log)),
+            trainer,
             #[cfg(feature = "virtual")]
             node: None,
         })

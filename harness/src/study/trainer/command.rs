@@ -12,8 +12,8 @@ use crate::run::MarkEvent;
 use crate::{Error, Result};
 
 /// Time of rest before the first training, which is the base of everything, and between two.
-const REST: Duration = Duration::from_secs(3);
-const BETWEEN: Duration = Duration::from_secs(1);
+pub(super) const REST: Duration = Duration::from_secs(3);
+pub(super) const BETWEEN: Duration = Duration::from_secs(1);
 
 /// Trainings by a command: `{seed}` in it becomes the number of the training.
 #[derive(Debug, Clone)]

@@ -1,5 +1,7 @@
-//! Who trains: the virtual node's script, or a command of the user; each marks its trainings and epochs.
+//! Who trains: the virtual node's script, kernels on real GPUs, or a command of the user; each marks its trainings and
+//! epochs.
 
+mod built_in;
 mod command;
 #[cfg(feature = "virtual")]
 mod script;
@@ -11,12 +13,14 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::folder::{EPOCH, TRAINING};
+use super::plan::ExperimentId;
 use super::progress::Progress;
 use crate::record::live::Live;
 use crate::record::marks;
 use crate::run::MarkEvent;
 use crate::{Error, Result};
 
+pub use built_in::BuiltIn;
 pub use command::Command;
 #[cfg(feature = "virtual")]
 pub use script::{Script, virtual_description};
@@ -27,6 +31,8 @@ pub enum Trainer {
     /// The virtual node's own script.
     #[cfg(feature = "virtual")]
     Script(Script),
+    /// Kernels on real GPUs.
+    BuiltIn(BuiltIn),
     /// A command of the user.
     Command(Command),
 }
@@ -57,6 +63,7 @@ impl Trainer {
         let trained = match self {
             #[cfg(feature = "virtual")]
             Self::Script(script) => script.run(scene),
+            Self::BuiltIn(built_in) => built_in.run(scene),
             Self::Command(command) => command.run(scene),
         };
         scene.stop.store(true, Ordering::Relaxed);
@@ -112,4 +119,11 @@ impl Scene {
             _ => {}
         }
     }
+}
+
+/// A seed of its own for every part or training, below 2^63 as TOML wants it.
+fn seed(study: u64, id: ExperimentId, number: usize) -> u64 {
+    let experiment = ExperimentId::ALL.iter().position(|other| *other == id).unwrap_or(0);
+    let part = u64::try_from(experiment * 1_000_003 + number).unwrap_or(0);
+    (study.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(part.wrapping_mul(0xD1B5_4A32_D192_ED03))) >> 1
 }

@@ -84,12 +84,5 @@ pub fn virtual_description(plan: &Plan, id: ExperimentId, number: usize, count: 
     // The meter of the paper alone.
     description.meters.truncate(1);
     description.smi.start_ms = SMI_MS;
-    description.with_seed(seed(plan.seed, id, number))
-}
-
-/// A seed of its own for every part, below 2^63 as TOML wants it.
-fn seed(study: u64, id: ExperimentId, number: usize) -> u64 {
-    let experiment = ExperimentId::ALL.iter().position(|other| *other == id).unwrap_or(0);
-    let part = u64::try_from(experiment * 1_000_003 + number).unwrap_or(0);
-    (study.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(part.wrapping_mul(0xD1B5_4A32_D192_ED03))) >> 1
+    description.with_seed(super::seed(plan.seed, id, number))
 }
