@@ -1,5 +1,6 @@
 //! `calibrate --plan`, `calibrate --run` and `methods` as a user meets them, on the paper's node made of software (2 TB of
-//! memory, four GPUs, a ZES meter): by a virtual clock, and once in real time by the real interfaces.
+//! memory, four GPUs, a ZES meter): by a virtual clock. In real time, by the real
+//! interfaces, it is a command: `methods --rig virtual -o lab --live`.
 
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a set-up that fails is a test that fails")]
@@ -109,30 +110,4 @@ fn what_cannot_be_planned_is_refused_with_what_to_do() {
     let (_, err, code) = wattproof(dir.path(), &["methods", "run"]);
     assert_eq!(code, Some(2));
     assert!(err.contains("--model"), "{err}");
-}
-
-#[test]
-#[ignore = "needs four minutes of real time and quiet CPUs: the real interfaces of the virtual rig"]
-fn in_real_time_by_real_interfaces_the_model_holds() {
-    let dir = tempfile::tempdir().unwrap();
-    let arguments = [
-        "methods",
-        "--rig",
-        "virtual",
-        "-o",
-        "lab",
-        "--live",
-        "--dwell",
-        "10s",
-        "--discard",
-        "4s",
-        "--trainings",
-        "2",
-        "--each",
-        "10s",
-    ];
-    let found = json(dir.path(), &arguments);
-    assert_eq!(found["judged"].as_array().unwrap().len(), 2, "{found}");
-    // Ten seconds leave heat and fans where no plateau is: the path is what is tested, not the paper's figures.
-    assert!(worst(&found, "model") < 10.0, "{found}");
 }

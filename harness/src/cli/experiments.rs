@@ -193,17 +193,15 @@ impl Experiments {
     }
 
     fn rig(&self) -> Result<Rig> {
-        match &self.rig {
-            Some(path) => Rig::read(path),
-            None => {
-                let rig = Rig::found(&Inventory::discover());
-                if rig.sources.is_empty() {
-                    return Err(Error::new("no sensor can be read here")
-                        .mend("see `wattproof doctor`, name them by --rig FILE, or try --rig virtual"));
-                }
-                Ok(rig)
-            }
+        if let Some(path) = &self.rig {
+            return Rig::read(path);
         }
+        let rig = Rig::found(&Inventory::discover());
+        if rig.sources.is_empty() {
+            return Err(Error::new("no sensor can be read here")
+                .mend("see `wattproof doctor`, name them by --rig FILE, or try --rig virtual"));
+        }
+        Ok(rig)
     }
 
     /// The loads that were named, or all that are to be had.

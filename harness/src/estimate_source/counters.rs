@@ -12,7 +12,7 @@ use crate::drivers;
 pub(super) struct Counters {
     sources: Vec<Box<dyn PowerSource>>,
     /// Source, channel and energy of a count in joules, with what it showed last.
-    counters: Vec<(usize, ChannelId, f64, Option<Reading>)>,
+    taps: Vec<(usize, ChannelId, f64, Option<Reading>)>,
     readings: Vec<Reading>,
 }
 
@@ -37,15 +37,15 @@ impl Counters {
     fn add(&mut self, driver: &str, device: &str, options: &Options, scope: &Scope) -> Result<()> {
         let found = drivers::find(driver).ok_or_else(|| wrong(format!("there is no driver {driver}")))?;
         let source = found.open(device, options)?;
-        let before = self.counters.len();
+        let before = self.taps.len();
         for (id, channel) in (0_u16..).zip(&source.descriptor().channels) {
             if let Quantity::EnergyCounter { quantum, .. } = channel.quantity
                 && channel.scope == *scope
             {
-                self.counters.push((self.sources.len(), ChannelId(id), quantum.get(), None));
+                self.taps.push((self.sources.len(), ChannelId(id), quantum.get(), None));
             }
         }
-        if self.counters.len() == before {
+        if self.taps.len() == before {
             return Err(wrong(format!(
                 "{driver} {device} has no energy counter; name one such as gpu0/counter"
             )));
@@ -56,7 +56,7 @@ impl Counters {
 
     /// Whether there is none.
     pub(super) fn is_empty(&self) -> bool {
-        self.counters.is_empty()
+        self.taps.is_empty()
     }
 
     /// The mean power of all since the call before, in watts; `None` where one does not tell, as at the first call.
@@ -65,7 +65,7 @@ impl Counters {
         for (at, source) in self.sources.iter_mut().enumerate() {
             self.readings.clear();
             let _ = source.read(&mut Recorder::new(&SystemClock, &mut self.readings));
-            for (_, id, quantum_j, last) in self.counters.iter_mut().filter(|counter| counter.0 == at) {
+            for (_, id, quantum_j, last) in self.taps.iter_mut().filter(|counter| counter.0 == at) {
                 let now = self.readings.iter().rev().find(|reading| reading.channel == *id).copied();
                 let channel = source.descriptor().channel(*id);
                 let watts =

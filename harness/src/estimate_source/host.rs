@@ -49,7 +49,7 @@ impl Load {
 }
 
 /// Ticks of all CPUs in which they idled or waited for a disk, and all ticks: `cpu user nice system idle iowait …`, of which
-/// what guests took stands in `user` already (proc_stat(5)).
+/// what guests took stands in `user` already (`proc_stat(5)`).
 fn times(text: &str) -> Option<(u64, u64)> {
     let line = text.lines().next()?.strip_prefix("cpu ")?;
     let (mut idle, mut all) = (0_u64, 0_u64);

@@ -72,7 +72,7 @@ pub fn sensitivity(
     }
     let at = |error: fn(&SensitivityRow) -> f64| crossings(&rows, error, super::PAPER_PERCENT[0]);
     let as_the_paper_w = [at(|row| row.code_carbon_2), at(|row| row.code_carbon_3)];
-    Ok(Sensitivity { memory_gib, memory_w, as_the_paper_w, rows })
+    Ok(Sensitivity { memory_gib, memory_w, rows, as_the_paper_w })
 }
 
 /// Mean powers in watts of GPUs, CPUs and memory, and at the mains.

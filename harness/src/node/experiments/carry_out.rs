@@ -17,6 +17,9 @@ use crate::{Error, Result};
 /// Makes the run of one experiment in a folder that is not there yet.
 pub type Make<'a> = dyn FnMut(&Experiment, &Path) -> Result<Run> + 'a;
 
+/// Makes the load of one experiment ready.
+pub type Open<'a> = dyn FnMut(&Experiment) -> Result<Box<dyn Load>> + 'a;
+
 /// Makes all runs of a plan below `dir`, one after the other, and returns them in their order.
 ///
 /// A run that is there, whole and of this plan, is taken as it is; one that was broken off is made anew.
@@ -105,7 +108,7 @@ pub struct Bench<'a> {
     /// The sources.
     pub rig: Rig,
     /// Makes the load of an experiment ready.
-    pub open: Box<dyn FnMut(&Experiment) -> Result<Box<dyn Load>> + 'a>,
+    pub open: Box<Open<'a>>,
     /// How warm the GPUs are.
     pub thermometer: Thermometer,
     /// Between which temperatures experiments are made.

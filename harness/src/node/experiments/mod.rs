@@ -12,7 +12,7 @@ mod thermal;
 mod virtual_node;
 
 #[cfg(unix)]
-pub use carry_out::{Bench, Make, carry_out, reusable};
+pub use carry_out::{Bench, Make, Open, carry_out, reusable};
 pub use plan::{Experiment, Parts, Plan, PlanRequest};
 #[cfg(unix)]
 pub use primes::PrimeLoad;
