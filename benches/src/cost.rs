@@ -99,7 +99,7 @@ const LEAST: Duration = Duration::from_millis(500);
 
 /// Energy in joules that `iterations` of `work` take by the energy counters of `source`: those that are no part of another.
 ///
-/// The work is repeated until [`LEAST`] has passed, and the energy is that of as many as were asked for. It is that of the
+/// The work is repeated until `LEAST` has passed, and the energy is that of as many as were asked for. It is that of the
 /// whole machine meanwhile, idling included. `None` if the source has no counter or cannot be read.
 pub fn spent_j(source: &mut dyn PowerSource, iterations: u64, mut work: impl FnMut()) -> Option<f64> {
     let before = counts(source)?;

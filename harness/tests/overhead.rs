@@ -1,5 +1,4 @@
 //! `wattproof overhead` on the virtual rig, whose `nvidia-smi -q` is told to disturb the sensors.
-#![expect(clippy::unwrap_used, reason = "a set-up that fails is a test that fails")]
 
 use std::process::Command;
 

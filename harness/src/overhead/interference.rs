@@ -279,7 +279,12 @@ mod tests {
             f64::from(u32::try_from(*state >> 32).unwrap()) / 4_294_967_296.0
         };
         let seen = |k: u32, noise: f64| f64::from(k) * 100.0 + noise;
-        let times: Vec<f64> = (0..40).filter_map(|k| (chance() >= lost).then(|| seen(k, chance()))).collect();
+        let mut times: Vec<f64> = Vec::new();
+        for k in 0..40 {
+            if chance() >= lost {
+                times.push(seen(k, chance()));
+            }
+        }
         times.windows(2).map(|pair| pair[1] - pair[0]).collect()
     }
 

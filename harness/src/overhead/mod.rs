@@ -1,12 +1,12 @@
 //! `overhead`: what measuring costs on this machine, found by recording it with the recorder itself.
 //!
-//! Every experiment is one or more short recordings: [`slot`] makes one, with the threads, the ring, the writer and the
-//! disk of a real one, and what comes back is what `record` counts of itself. [`target`] says what there is to be read.
+//! Every experiment is one or more short recordings: `slot` makes one, with the threads, the ring, the writer and the
+//! disk of a real one, and what comes back is what `record` counts of itself. `target` says what there is to be read.
 //!
-//! 1. [`rates`]: one source at 1 Hz to 10 kHz, and each source of a GPU at its usual rate.
-//! 2. [`pollers`]: one thread for all GPUs against one thread a GPU.
-//! 3. [`interference`]: what one way of reading does to the publications, and to the calls, of another reader.
-//! 4. [`slowdown`]: the work that is done with and without a recording, in turns; [`power`]: the watts likewise.
+//! 1. `rates`: one source at 1 Hz to 10 kHz, and each source of a GPU at its usual rate.
+//! 2. `pollers`: one thread for all GPUs against one thread a GPU.
+//! 3. `interference`: what one way of reading does to the publications, and to the calls, of another reader.
+//! 4. `slowdown`: the work that is done with and without a recording, in turns; `power`: the watts likewise.
 //!
 //! Intervals are from this project's bootstrap of paired or neighbouring data, not from criterion: that times calls in a
 //! closed loop, which these are not, since a sampler sleeps until a reading is due. What calls cost is measured by

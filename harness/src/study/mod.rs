@@ -6,7 +6,7 @@
 //! 2. [`conduct`] plays them: each part of an experiment is one recording, whose trainings a [`trainer`] runs and marks.
 //!    What is done stands in the study's folder ([`folder`]), so that a killed study goes on where it stopped.
 //! 3. [`observe`] turns each run into epochs and trainings as every tool saw them, by the channels that [`instruments`]
-//!    finds and the reference of [`reference`].
+//!    finds and the reference of [`mod@reference`].
 //! 4. [`analyse`] makes of all of them the tables, figures and principles ([`results`]), with [`sentences`] computed from
 //!    them; [`truth`] compares with what the virtual rig knows.
 //! 5. [`tables`] writes them for a paper, [`crate::report`] as a page.
