@@ -4,8 +4,8 @@
 //! # The way of one epoch
 //!
 //! 1. A [`Stretch`] holds an epoch, or a training, as every tool and its reference saw it.
-//! 2. [`cell`] compares one tool with its reference over many stretches: Table I of the paper. [`sampling`] says how
-//!    much of them it looked at; [`range`] how far the powers reach; [`BoxPlot`] how far estimators are off.
+//! 2. [`cell`] compares one tool with its reference over many stretches: Table I of the paper. [`sampling()`] says how
+//!    much of them it looked at; `range` how far the powers reach; [`BoxPlot`] how far estimators are off.
 //! 3. [`reliability`], [`feasible_range`] and [`holism`] judge the three principles of the paper by [`Thresholds`].
 
 mod boxes;
