@@ -66,14 +66,14 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
         for (gpu, kernel) in load.gpus() {
             println!(
                 "{gpu} at {}, capability {}.{}, {} multiprocessors: {kernel} at {}, memory at {}; grids of at most {} \
-                 blocks of 256 threads",
+                 blocks of 512 threads",
                 gpu.pci_bus_id,
                 gpu.capability.0,
                 gpu.capability.1,
                 gpu.multiprocessors,
                 asked.gpu.compute,
                 asked.gpu.memory,
-                2 * gpu.multiprocessors
+                gpu.multiprocessors
             );
         }
         cuda = Some(load);

@@ -77,7 +77,7 @@ fn gpus_are_numbered_as_the_bus_numbers_them_and_each_computes_the_best_it_can()
 fn the_share_of_the_multiprocessors_follows_the_demand_and_rest_is_rest() {
     let fake = Fake::new("");
     let mut load = CudaLoad::start(&fake.options(&["1"])).unwrap();
-    assert_eq!(fake.launches(), [(4, 200)], "the buffer is filled, and nothing more");
+    assert_eq!(fake.launches(), [(4, 100)], "the buffer is filled, and nothing more");
     load.set(&demand(0.25, 0.0)).unwrap();
     std::thread::sleep(Duration::from_millis(40));
     load.set(&demand(1.0, 0.001)).unwrap();
@@ -91,7 +91,7 @@ fn the_share_of_the_multiprocessors_follows_the_demand_and_rest_is_rest() {
     let mut kinds = launches.clone();
     kinds.sort_unstable();
     kinds.dedup();
-    assert_eq!(kinds, [(1, 50), (1, 200), (3, 1), (4, 200)]);
+    assert_eq!(kinds, [(1, 25), (1, 100), (3, 1), (4, 100)]);
     let done = load.activity()[0];
     assert_eq!(usize::try_from(done.launches).unwrap(), launches.len() - 1);
     assert!(done.busy_s >= 0.08, "{done:?}");
@@ -99,8 +99,8 @@ fn the_share_of_the_multiprocessors_follows_the_demand_and_rest_is_rest() {
     let rounds =
         |kernel| launches.iter().filter(|launch| launch.0 == kernel).map(|launch| f64::from(launch.1)).sum();
     let (products, streams): (f64, f64) = (rounds(1), rounds(3));
-    assert!((done.flop / products - 8.0 * 256.0 * 4096.0).abs() < 1.0, "{done:?}");
-    assert!((done.bytes / streams - 256.0 * 64.0 * 16.0).abs() < 1.0, "{done:?}");
+    assert!((done.flop / products - 16.0 * 256.0 * 4096.0).abs() < 1.0, "{done:?}");
+    assert!((done.bytes / streams - 512.0 * 64.0 * 16.0).abs() < 1.0, "{done:?}");
 }
 
 #[test]

@@ -14,9 +14,7 @@ const GENERAL: &str = concat!(include_str!("general.ptx"), "\0");
 const MATRIX: &str = concat!(include_str!("matrix.ptx"), "\0");
 
 /// Threads of a block, as the kernels say.
-const THREADS: u32 = 256;
-/// Blocks of a kernel that a multiprocessor has at a time, as the kernels say.
-const BLOCKS: u32 = 2;
+const THREADS: u32 = 512;
 
 /// Length of a launch in ns: short enough to end soon, long beside the 5 µs that it takes to begin.
 const LAUNCH_NS: u64 = 1_000_000;
@@ -27,12 +25,12 @@ const LAUNCH_CYCLES: u64 = 20_000_000;
 const CACHES: usize = 8;
 const LEAST_BYTES: usize = 256 << 20;
 
-/// Operations of a round of a block: 8 warps, each 256 products of 16 × 8 × 16, a multiplication and an addition each.
-const MATRIX_FLOP: f64 = 8.0 * 256.0 * 2.0 * 16.0 * 8.0 * 16.0;
-/// Of 256 threads, each 2048 multiply-adds.
-const FMA_FLOP: f64 = 256.0 * 2048.0 * 2.0;
-/// Bytes of a round of a block: 256 threads, each 64 vectors of 16.
-const STREAM_BYTES: f64 = 256.0 * 64.0 * 16.0;
+/// Operations of a round of a block: 16 warps, each 256 products of 16 × 8 × 16, a multiplication and an addition each.
+const MATRIX_FLOP: f64 = 16.0 * 256.0 * 2.0 * 16.0 * 8.0 * 16.0;
+/// Of 512 threads, each 2048 multiply-adds.
+const FMA_FLOP: f64 = 512.0 * 2048.0 * 2.0;
+/// Bytes of a round of a block: 512 threads, each 64 vectors of 16.
+const STREAM_BYTES: f64 = 512.0 * 64.0 * 16.0;
 
 /// What the driver's compiler said about the kernels for a GPU.
 #[derive(Debug, Clone)]
@@ -156,12 +154,12 @@ impl Kernels {
         };
         let bytes = LEAST_BYTES.max(gpu.cache_bytes.saturating_mul(CACHES)).next_power_of_two();
         let take = |bytes: usize| context.allocate(bytes).map_err(|failure| of_gpu(gpu, failure, bytes));
-        let threads = usize::try_from(gpu.multiprocessors * BLOCKS * THREADS).unwrap_or(usize::MAX);
+        let threads = usize::try_from(gpu.multiprocessors * THREADS).unwrap_or(usize::MAX);
         let (counters, sink, buffer) = (take(16)?, take(threads * 4)?, take(bytes)?);
         let vectors = u64::try_from(bytes / 16).unwrap_or(u64::MAX);
         let mut fill =
             Lane::new(&context, general.kernel::<2>(c"load_fill").map_err(cannot)?).map_err(cannot)?;
-        fill.launch(gpu.multiprocessors * BLOCKS, [buffer.address(), vectors]).map_err(cannot)?;
+        fill.launch(gpu.multiprocessors, [buffer.address(), vectors]).map_err(cannot)?;
         fill.drain().map_err(cannot)?;
         let before = counters.read().map_err(cannot)?;
         Ok(Self {
@@ -185,7 +183,8 @@ impl Kernels {
         reason = "a share of a number of blocks; a float cast saturates"
     )]
     fn blocks(&self, share: f64) -> u32 {
-        let all = self.multiprocessors * BLOCKS;
+        // One on each: two would be spread over all before any has both, and one alone keeps its tensor cores busy.
+        let all = self.multiprocessors;
         ((f64::from(all) * share).round() as u32).clamp(1, all)
     }
 

@@ -107,7 +107,7 @@ function!(cuLaunchKernel(
     kernel: *mut c_void, x: c_uint, y: c_uint, z: c_uint, threads: c_uint, _ty: c_uint, _tz: c_uint, _shared: c_uint,
     stream: *mut c_void, parameters: *mut *mut c_void, _extra: *mut *mut c_void
 ) {
-    assert_eq!((y, z, threads), (1, 1, 256));
+    assert_eq!((y, z, threads), (1, 1, 512));
     let kernel = kernel as usize;
     let parameters = std::slice::from_raw_parts(parameters, if kernel == 3 { 7 } else if kernel == 4 { 2 } else { 4 });
     let first = *(*parameters.first().unwrap()).cast::<u64>();
