@@ -168,35 +168,45 @@ impl Arguments {
             }
         };
         let preset = self.preset().unwrap_or(Preset::Quick);
+        let (rig, gpus) = self.choose()?;
         Ok(Plan {
             seed: self.seed,
             preset,
-            rig: self.choose()?,
+            rig,
             workload: self.workload.clone(),
-            experiments: preset.experiments(),
+            experiments: preset.experiments(gpus),
             thresholds,
         })
     }
 
-    fn choose(&self) -> Result<RigChoice> {
+    /// The rig, and how many GPUs it has.
+    fn choose(&self) -> Result<(RigChoice, usize)> {
         if let Some(path) = &self.rig {
             let chosen = choice(path);
-            if !matches!(chosen, RigChoice::Virtual) && !sources::has_gpu(&sources::rig(&chosen)?) {
+            if chosen == RigChoice::Virtual {
+                return Ok((chosen, VIRTUAL_GPUS));
+            }
+            let gpus = sources::gpu_count(&sources::rig(&chosen)?);
+            if gpus == 0 {
                 return Err(Error::file(path, "names no GPU by driver nvml")
                     .mend("add a [[source]] with driver = \"nvml\", as `wattproof list` shows them"));
             }
-            return Ok(chosen);
+            return Ok((chosen, gpus));
         }
-        if sources::has_gpu(&sources::rig(&RigChoice::Found)?) {
-            return Ok(RigChoice::Found);
+        let gpus = sources::gpu_count(&sources::rig(&RigChoice::Found)?);
+        if gpus > 0 {
+            return Ok((RigChoice::Found, gpus));
         }
         message(
             "wattproof: no GPU can be read here (`wattproof doctor` says why): this is the virtual rig, a node made of \
              software whose truth is known",
         );
-        Ok(RigChoice::Virtual)
+        Ok((RigChoice::Virtual, VIRTUAL_GPUS))
     }
 }
+
+/// GPUs of the virtual node.
+const VIRTUAL_GPUS: usize = 4;
 
 fn choice(path: &Path) -> RigChoice {
     if path == Path::new("virtual") { RigChoice::Virtual } else { RigChoice::File(path.to_owned()) }

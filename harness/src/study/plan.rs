@@ -108,15 +108,16 @@ impl Preset {
     /// Its experiments.
     ///
     /// The first has what the preset says; the others have 20 trainings in the paper, which is 1 in 25, and here at least
-    /// two: one is no distribution.
-    pub fn experiments(self) -> Vec<Experiment> {
+    /// two: one is no distribution. With one GPU there is none on all of them.
+    pub fn experiments(self, gpus: usize) -> Vec<Experiment> {
         let (first, others) = match self {
             Self::Quick => (8, 2),
             Self::Paper => (500, 20),
             Self::Trainings(number) => (number, (number / 25).clamp(2, 20)),
         };
         let trainings = |id| if id == ExperimentId::E1 { first } else { others };
-        ExperimentId::ALL.into_iter().map(|id| Experiment { id, trainings: trainings(id) }).collect()
+        let there = ExperimentId::ALL.into_iter().filter(|id| gpus > 1 || !id.is_on_all_gpus());
+        there.map(|id| Experiment { id, trainings: trainings(id) }).collect()
     }
 
     /// Least and greatest number of epochs of a built-in training, and of seconds of an epoch's training part.

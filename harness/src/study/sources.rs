@@ -1,5 +1,7 @@
 //! Which instruments an experiment reads: those of the rig, and nvidia-smi in the two ways of the paper.
 
+use std::collections::BTreeSet;
+
 use power_core::Options;
 
 use super::plan::{ExperimentId, RigChoice};
@@ -56,9 +58,10 @@ pub fn of_experiment(mut rig: Rig, id: ExperimentId) -> Rig {
     rig
 }
 
-/// Whether there is a GPU to study.
-pub fn has_gpu(rig: &Rig) -> bool {
-    rig.sources.iter().any(|source| source.driver == "nvml")
+/// How many GPUs there are to study.
+pub fn gpu_count(rig: &Rig) -> usize {
+    let gpus = rig.sources.iter().filter(|source| source.driver == "nvml").filter_map(gpu);
+    gpus.collect::<BTreeSet<_>>().len()
 }
 
 /// The GPU of a source of NVML: its device without the part.
