@@ -19,8 +19,8 @@ pub(super) fn standing(judged: &Judged) -> (&'static str, &'static str) {
     }
 }
 
-/// Title, verdicts and facts as HTML.
-pub(super) fn html(comparison: &RunComparison, manifest: &Manifest) -> String {
+/// Title, what comes first, verdicts and facts as HTML.
+pub(super) fn html(comparison: &RunComparison, manifest: &Manifest, first: &str) -> String {
     let mut html = String::from("<header>");
     let _ = write!(
         html,
@@ -29,6 +29,7 @@ pub(super) fn html(comparison: &RunComparison, manifest: &Manifest) -> String {
         counted(comparison.sensors.len(), "sensor", "sensors"),
         name(&comparison.reference.name)
     );
+    html.push_str(first);
     html.push_str("<section class=\"verdicts\" aria-label=\"Verdicts\">");
     for (index, judged) in comparison.sensors.iter().enumerate() {
         let (word, class) = standing(judged);

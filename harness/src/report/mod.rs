@@ -111,13 +111,12 @@ fn assemble(
     );
     html.push_str(&navigation(comparison, node.is_some()));
     html.push_str("<main>");
-    html.push_str(&head::html(comparison, manifest));
+    // What the whole node took comes first: its parts are no rivals of a meter that sees them all.
+    let node = node.map_or_else(String::new, node::html);
+    html.push_str(&head::html(comparison, manifest, &node));
     html.push_str(&summary::html(comparison));
     for (index, (listed, whole)) in capped.sensors.iter().zip(&whole).enumerate() {
         html.push_str(&sensor::html(comparison, index, listed, *whole, drawn, &reference));
-    }
-    if let Some(node) = node {
-        html.push_str(&node::html(node));
     }
     html.push_str(&method::html(comparison));
     html.push_str("</main>\n");
@@ -133,12 +132,13 @@ fn assemble(
 
 /// Links to the parts of the page.
 fn navigation(comparison: &RunComparison, node: bool) -> String {
-    let mut html = String::from("<nav aria-label=\"Parts of the report\"><a href=\"#summary\">Summary</a>");
-    for (index, judged) in comparison.sensors.iter().enumerate() {
-        let _ = write!(html, "<a href=\"#sensor-{index}\">{}</a>", name(&judged.sensor.name));
-    }
+    let mut html = String::from("<nav aria-label=\"Parts of the report\">");
     if node {
         html.push_str("<a href=\"#node\">The whole node</a>");
+    }
+    html.push_str("<a href=\"#summary\">Summary</a>");
+    for (index, judged) in comparison.sensors.iter().enumerate() {
+        let _ = write!(html, "<a href=\"#sensor-{index}\">{}</a>", name(&judged.sensor.name));
     }
     html.push_str(
         "<a href=\"#notes\">Notes</a><a href=\"#method\">Method</a><a href=\"#data\">Data</a></nav>",
