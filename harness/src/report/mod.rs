@@ -11,6 +11,7 @@
 mod audit;
 mod axis;
 mod bland_altman;
+mod box_plot;
 mod cap;
 mod curve;
 mod data;

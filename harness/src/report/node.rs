@@ -5,8 +5,9 @@ use std::fmt::Write as _;
 use power_analysis::stats::quantile;
 
 use super::axis::{Scale, round_range};
+use super::box_plot::{self, BoxRow};
 use super::curve::coordinate;
-use super::figure::{Frame, WIDTH, X_PIXELS, Y_PIXELS, text};
+use super::figure::{Frame, X_PIXELS, Y_PIXELS};
 use super::text::{counted, escape, number, plain};
 use crate::node::{MethodErrors, ModelFile, NodeLevel, RunEstimate};
 use crate::words;
@@ -23,12 +24,6 @@ pub struct NodeSection {
     /// The errors of every method; empty without a meter.
     pub methods: Vec<MethodErrors>,
 }
-
-/// Pixels of a row of the box plot.
-const ROW: f64 = 30.0;
-
-/// Where the box plot's rows begin to the right of their names.
-const NAMES: f64 = 104.0;
 
 /// The section as HTML.
 pub(super) fn html(node: &NodeSection) -> String {
@@ -160,58 +155,21 @@ fn residuals(levels: &[NodeLevel]) -> Option<String> {
 
 /// The errors of every method: whiskers from the least to the greatest, boxes from quartile to quartile.
 fn boxes(methods: &[MethodErrors]) -> Option<String> {
-    let summaries: Vec<(&str, [f64; 5])> = methods
+    let five = |errors: &[f64]| {
+        let at = |share| quantile(errors, share);
+        Some([at(0.0)?, at(0.25)?, at(0.5)?, at(0.75)?, at(1.0)?])
+    };
+    let rows: Vec<BoxRow<'_>> = methods
         .iter()
         .filter_map(|method| {
             let mut errors = method.errors_percent.clone();
             errors.retain(|error| error.is_finite());
             errors.sort_by(f64::total_cmp);
-            let at = |share| quantile(&errors, share);
-            Some((method.method.as_str(), [at(0.0)?, at(0.25)?, at(0.5)?, at(0.75)?, at(1.0)?]))
+            let values = counted(errors.len(), "level", "levels");
+            Some(BoxRow { name: &method.method, five: five(&errors)?, outliers: &[], values })
         })
         .collect();
-    let low = summaries.iter().map(|(_, five)| five[0]).reduce(f64::min)?;
-    let high = summaries.iter().map(|(_, five)| five[4]).reduce(f64::max)?;
-    let x = Scale::linear(round_range(low.min(0.0), high.max(0.0), 5), (NAMES, X_PIXELS.1));
-    let rows: f64 = summaries.iter().map(|_| ROW).sum();
-    let height = rows + 56.0;
-    let mut svg = format!(
-        "<svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-label=\"Errors of every method\"><g class=\"grid\">"
-    );
-    for (value, _) in x.ticks(5) {
-        let _ = write!(svg, "<path d=\"M{},8V{}\"/>", coordinate(x.at(value)), rows + 12.0);
-    }
-    svg.push_str("</g><g class=\"axis\">");
-    for (value, label) in x.ticks(5) {
-        svg.push_str(&text(x.at(value), rows + 29.0, "middle", "", &label));
-    }
-    svg.push_str(&text(
-        f64::midpoint(NAMES, X_PIXELS.1),
-        height - 8.0,
-        "middle",
-        "title",
-        "error against the meter, %",
-    ));
-    let mut middle = 10.0 + ROW / 2.0;
-    let mut drawn = String::new();
-    for (name, five) in &summaries {
-        svg.push_str(&text(NAMES - 8.0, middle + 4.0, "end", "", name));
-        let at = five.map(|value| coordinate(x.at(value)));
-        let (top, bottom) = (coordinate(middle - 8.0), coordinate(middle + 8.0));
-        let _ = write!(
-            drawn,
-            "<path class=\"box-whisker\" d=\"M{},{middle}H{}M{},{middle}H{}\"/>\
-             <path class=\"box\" d=\"M{},{top}H{}V{bottom}H{}z\"/><path class=\"box-median\" d=\"M{},{top}V{bottom}\"/>",
-            at[0], at[1], at[3], at[4], at[1], at[3], at[1], at[2]
-        );
-        middle += ROW;
-    }
-    let _ = write!(
-        svg,
-        "</g><path class=\"neutral\" d=\"M{},8V{}\"/>{drawn}</svg>",
-        coordinate(x.at(0.0)),
-        rows + 12.0
-    );
+    let svg = box_plot::svg(&rows, "Errors of every method", "error against the meter, %")?;
     Some(format!(
         "<figure>{svg}<figcaption><b>Every method.</b> Boxes from quartile to quartile with the median, whiskers to the \
          least and the greatest error over all levels. The bounds are those of the paper (arXiv 2505.15631).</figcaption></figure>"

@@ -3,9 +3,10 @@
 use std::fmt::Write as _;
 
 use crate::report::axis::{Scale, round_range};
+use crate::report::box_plot::{self, BoxRow};
 use crate::report::curve::coordinate;
-use crate::report::figure::{Frame, WIDTH, X_PIXELS, Y_PIXELS, text};
-use crate::report::text::{escape, plain};
+use crate::report::figure::{Frame, X_PIXELS, Y_PIXELS};
+use crate::report::text::escape;
 use crate::study::results::{Curve, EstimatorBox};
 
 /// Most points of one scatter plot.
@@ -100,71 +101,20 @@ pub(super) fn legend<'a>(names: impl Iterator<Item = &'a str>) -> String {
     format!("<ul class=\"legend\">{}</ul>", keys.collect::<String>())
 }
 
-/// Pixels of a row of the box plot, and where its rows begin to the right of their names.
-const ROW: f64 = 30.0;
-const NAMES: f64 = 118.0;
-
 /// Differences of estimators as boxes; `None` without any.
 pub(super) fn boxes(boxes: &[EstimatorBox]) -> Option<String> {
-    let ends = boxes.iter().flat_map(|found| {
-        [found.percent.low, found.percent.high].into_iter().chain(found.percent.outliers.iter().copied())
-    });
-    let x = Scale::linear(range(ends, Some((0.0, 0.0)))?, (NAMES, X_PIXELS.1));
-    let rows: f64 = boxes.iter().map(|_| ROW).sum();
-    let height = rows + 56.0;
-    let mut svg = format!(
-        "<svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-label=\"Differences of estimators against the meter\"><g class=\"grid\">"
-    );
-    for (value, _) in x.ticks(5) {
-        let _ = write!(svg, "<path d=\"M{},8V{}\"/>", coordinate(x.at(value)), rows + 12.0);
-    }
-    svg.push_str("</g><g class=\"axis\">");
-    let _ = write!(svg, "<path d=\"M{},8V{}\"/>", coordinate(x.at(0.0)), rows + 12.0);
-    for (value, label) in x.ticks(5) {
-        svg.push_str(&text(x.at(value), rows + 29.0, "middle", "", &label));
-    }
-    svg.push_str(&text(
-        f64::midpoint(NAMES, X_PIXELS.1),
-        height - 8.0,
-        "middle",
-        "title",
-        "difference of energy against the meter, %",
-    ));
-    let mut middle = 10.0 + ROW / 2.0;
-    let mut drawn = String::new();
-    for found in boxes {
-        svg.push_str(&text(NAMES - 8.0, middle + 4.0, "end", "", found.tool.name()));
-        let plot = &found.percent;
-        let at = |value: f64| coordinate(x.at(value));
-        let (top, bottom) = (coordinate(middle - 8.0), coordinate(middle + 8.0));
-        let words = escape(&format!(
-            "{}: median {} %, quartiles {} and {} %, {} trainings",
-            found.tool.name(),
-            plain(plot.median, 1),
-            plain(plot.q1, 1),
-            plain(plot.q3, 1),
-            plot.values
-        ));
-        let _ = write!(
-            drawn,
-            "<path class=\"box-whisker\" d=\"M{},{middle}H{}M{},{middle}H{}\"/>\
-             <path class=\"box\" d=\"M{},{top}H{}V{bottom}H{}z\" data-tip=\"{words}\"/><path class=\"box-median\" d=\"M{},{top}V{bottom}\"/>",
-            at(plot.low),
-            at(plot.q1),
-            at(plot.q3),
-            at(plot.high),
-            at(plot.q1),
-            at(plot.q3),
-            at(plot.q1),
-            at(plot.median)
-        );
-        for outlier in &plot.outliers {
-            let _ = write!(drawn, "<path class=\"dot c2\" d=\"M{},{middle}h0\"/>", at(*outlier));
-        }
-        middle += ROW;
-    }
-    svg.push_str("</g>");
-    svg.push_str(&drawn);
-    svg.push_str("</svg>");
-    Some(svg)
+    let rows: Vec<BoxRow<'_>> = boxes
+        .iter()
+        .map(|found| {
+            let plot = &found.percent;
+            BoxRow {
+                name: found.tool.name(),
+                five: [plot.low, plot.q1, plot.median, plot.q3, plot.high],
+                outliers: &plot.outliers,
+                values: format!("{} trainings", plot.values),
+            }
+        })
+        .collect();
+    let label = "Differences of estimators against the meter";
+    box_plot::svg(&rows, label, "difference of energy against the meter, %")
 }
