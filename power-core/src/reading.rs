@@ -45,6 +45,27 @@ impl Value {
         }
     }
 
+    /// A measured number in the unit of `quantity`, the inverse of [`number`](Self::number); `None` for a quantity that is
+    /// counted.
+    ///
+    /// ```
+    /// use power_core::{Quantity, Value};
+    /// assert_eq!(Value::measured(Quantity::Voltage, 229.8).and_then(Value::number), Some(229.8));
+    /// assert_eq!(Value::measured(Quantity::State, 2.0), None);
+    /// ```
+    pub fn measured(quantity: Quantity, number: f64) -> Option<Self> {
+        Some(match quantity {
+            Quantity::Power { .. } | Quantity::EstimatedPower => Watts::from_watts(number).into(),
+            Quantity::Utilisation | Quantity::PowerFactor => Ratio::from_fraction(number).into(),
+            Quantity::Temperature => Celsius::from_celsius(number).into(),
+            Quantity::Frequency => Hertz::from_hertz(number).into(),
+            Quantity::Voltage => Volts::from_volts(number).into(),
+            Quantity::Current => Amperes::from_amperes(number).into(),
+            Quantity::ApparentPower => VoltAmperes::from_volt_amperes(number).into(),
+            _ => return None,
+        })
+    }
+
     /// The raw count; `None` for a measured number and for a missing value.
     pub fn count(self) -> Option<u64> {
         match self {

@@ -1,9 +1,6 @@
 //! From registers to values.
 
-use power_core::{
-    Amperes, Celsius, ChannelId, Flags, Hertz, Quantity, Ratio, Reading, Stamp, Value, VoltAmperes, Volts,
-    Watts,
-};
+use power_core::{ChannelId, Flags, Reading, Stamp, Value};
 
 use crate::profile::{Order, RegisterType, Spec};
 
@@ -34,7 +31,8 @@ pub(super) fn reading(spec: &Spec, channel: ChannelId, registers: &[u16], stamp:
         return Reading::new(channel, Value::Missing, stamp).flagged(flags);
     }
     let outside = spec.channel.range.is_some_and(|range| !(range.low..=range.high).contains(&value));
-    let reading = Reading::new(channel, measured(spec.channel.quantity, value), stamp);
+    let reading =
+        Reading::new(channel, Value::measured(spec.channel.quantity, value).unwrap_or(Value::Missing), stamp);
     if outside { reading.flagged(Flags::OVERRANGE) } else { reading }
 }
 
@@ -109,18 +107,5 @@ fn spacing(number: Number) -> f64 {
         Number::Whole(_) => 1.0,
         Number::Single(single) => f64::from(single.next_up()) - f64::from(single),
         Number::Double(double) => double.next_up() - double,
-    }
-}
-
-fn measured(quantity: Quantity, value: f64) -> Value {
-    match quantity {
-        Quantity::Power { .. } | Quantity::EstimatedPower => Watts::from_watts(value).into(),
-        Quantity::Voltage => Volts::from_volts(value).into(),
-        Quantity::Current => Amperes::from_amperes(value).into(),
-        Quantity::ApparentPower => VoltAmperes::from_volt_amperes(value).into(),
-        Quantity::Frequency => Hertz::from_hertz(value).into(),
-        Quantity::Temperature => Celsius::from_celsius(value).into(),
-        Quantity::PowerFactor | Quantity::Utilisation => Ratio::from_fraction(value).into(),
-        _ => Value::Missing,
     }
 }

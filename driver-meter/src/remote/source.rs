@@ -3,9 +3,8 @@
 use std::time::{Duration, Instant};
 
 use power_core::{
-    Amperes, Celsius, Channel, ChannelId, ClockDomain, Delivery, Descriptor, DeviceTime, Error, ErrorKind,
-    Flags, Hertz, Lane, Options, PowerSource, Quantity, Ratio, Reading, Recorder, Result, Scope, Value,
-    VoltAmperes, Volts, Watts,
+    Channel, ChannelId, ClockDomain, Delivery, Descriptor, DeviceTime, Error, ErrorKind, Flags, Lane,
+    Options, PowerSource, Quantity, Reading, Recorder, Result, Scope, Value,
 };
 
 use super::Token;
@@ -194,16 +193,7 @@ fn value(quantity: Quantity, number: Option<f64>, count: Option<u64>) -> Option<
         (Some(number), None) => number,
         (Some(_), Some(_)) => return None,
     };
-    Some(match quantity {
-        Quantity::Power { .. } | Quantity::EstimatedPower => Watts::from_watts(number).into(),
-        Quantity::Utilisation | Quantity::PowerFactor => Ratio::from_fraction(number).into(),
-        Quantity::Temperature => Celsius::from_celsius(number).into(),
-        Quantity::Frequency => Hertz::from_hertz(number).into(),
-        Quantity::Voltage => Volts::from_volts(number).into(),
-        Quantity::Current => Amperes::from_amperes(number).into(),
-        Quantity::ApparentPower => VoltAmperes::from_volt_amperes(number).into(),
-        _ => return None,
-    })
+    Value::measured(quantity, number)
 }
 
 impl Dialogue for Remote {

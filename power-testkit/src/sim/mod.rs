@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use power_core::{
-    Amperes, Celsius, Channel, ChannelId, Clock, Descriptor, DeviceTime, Error, ErrorKind, Flags, Hertz,
-    HostTime, PowerSource, Quantity, Ratio, Reading, Recorder, Result, Value, VoltAmperes, Volts, Watts,
+    Channel, ChannelId, Clock, Descriptor, DeviceTime, Error, ErrorKind, Flags, HostTime, PowerSource,
+    Quantity, Reading, Recorder, Result, Value,
 };
 
 pub use builder::SimBuilder;
@@ -191,15 +191,8 @@ fn shown(channel: &Channel, number: Option<f64>) -> Value {
 
 /// `number` as a value of `quantity`, in its base unit; `None` for a quantity that is not simulated.
 fn value(quantity: Quantity, number: f64) -> Option<Value> {
-    Some(match quantity {
-        Quantity::Power { .. } | Quantity::EstimatedPower => Watts::from_watts(number).into(),
-        Quantity::Utilisation | Quantity::PowerFactor => Ratio::from_fraction(number).into(),
-        Quantity::Temperature => Celsius::from_celsius(number).into(),
-        Quantity::Frequency => Hertz::from_hertz(number).into(),
-        Quantity::Voltage => Volts::from_volts(number).into(),
-        Quantity::Current => Amperes::from_amperes(number).into(),
-        Quantity::ApparentPower => VoltAmperes::from_volt_amperes(number).into(),
-        Quantity::MemoryUsed | Quantity::State => Value::Count(counts(number.round())),
-        _ => return None,
-    })
+    match quantity {
+        Quantity::MemoryUsed | Quantity::State => Some(Value::Count(counts(number.round()))),
+        _ => Value::measured(quantity, number),
+    }
 }
