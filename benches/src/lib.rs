@@ -3,7 +3,10 @@
 pub mod cost;
 mod sensors;
 
+use std::fmt::Display;
 use std::path::Path;
+use std::process::ExitCode;
+use std::str::FromStr;
 
 use harness::run::{NewRun, Origin, Row, RowValue, Run, RunWriter, TimeBase};
 use power_analysis::{Raw, Readings, ReadingsBuilder};
@@ -13,6 +16,25 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 use std::time::Duration;
 
 pub use sensors::write_sensors_run;
+
+/// What a program does that writes a run: the folder and the size are its arguments.
+#[expect(clippy::print_stderr, reason = "a program says what went wrong")]
+pub fn example<S: FromStr, R, E: Display>(
+    usage: &str,
+    write: impl FnOnce(&Path, S) -> Result<R, E>,
+) -> ExitCode {
+    let arguments: Vec<String> = std::env::args().collect();
+    let size = arguments.get(2).and_then(|size| size.parse().ok());
+    let said = match arguments.get(1).zip(size) {
+        None => format!("usage: {usage}"),
+        Some((dir, size)) => match write(Path::new(dir), size) {
+            Ok(_) => return ExitCode::SUCCESS,
+            Err(error) => error.to_string(),
+        },
+    };
+    eprintln!("{said}");
+    ExitCode::from(2)
+}
 
 /// Time between two readings of either channel: 1 ms.
 const STEP_NS: i64 = 1_000_000;
