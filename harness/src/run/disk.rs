@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::{Error, Result};
 
 /// The manifest's name within a run.
-pub(super) const MANIFEST: &str = "manifest.json";
+pub(crate) const MANIFEST: &str = "manifest.json";
 /// The folder of readings within a run.
 pub(super) const READINGS: &str = "readings";
 /// The name of the file of marks within a run.

@@ -23,6 +23,7 @@ mod verify;
 mod writer;
 
 pub use batch::{Batch, BatchRow};
+pub(crate) use disk::MANIFEST;
 pub use lines::{BadLine, Lines};
 pub use manifest::{Input, Manifest, Origin, ReadingsFile, SCHEMA_VERSION, SourceEntry, State, TimeBase};
 pub use mark::{Mark, MarkEvent, Pairing, Phase};

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::plan::{ExperimentId, Plan};
-use crate::run::{Phase, Run, State, recover};
+use crate::run::{MANIFEST, Phase, Run, State, recover};
 use crate::{Error, Result};
 
 /// Name of the file with the plan.
@@ -98,17 +98,21 @@ impl Folder {
         self.save()
     }
 
-    /// Takes in a recording: completes it, and counts its whole trainings; one without any is removed.
+    /// Takes in a recording: completes it, and counts its whole trainings. One that is readable and has none is removed, as
+    /// is one that was killed before it had a manifest.
     ///
     /// # Errors
     ///
-    /// - if it is being recorded now, or cannot be read or written.
+    /// - if it is being recorded now, or cannot be read or written; it is left as it is then.
     pub fn adopt(&mut self, experiment: ExperimentId, number: usize, dir: &Path) -> Result<()> {
-        let opened = Run::open(dir);
-        if opened.as_ref().is_ok_and(|run| run.manifest().state == State::Recording) {
-            recover(dir)?;
-        }
-        let trainings = Run::open(dir).and_then(|run| Ok(trainings(&run.phases()?).len())).unwrap_or(0);
+        let trainings = if dir.join(MANIFEST).exists() {
+            if Run::open(dir)?.manifest().state == State::Recording {
+                recover(dir)?;
+            }
+            trainings(&Run::open(dir)?.phases()?).len()
+        } else {
+            0
+        };
         if trainings == 0 {
             return std::fs::remove_dir_all(dir).map_err(|error| Error::io(dir, "remove", error));
         }
