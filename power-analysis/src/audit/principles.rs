@@ -179,17 +179,19 @@ fn range(context: &Context<'_>, findings: &[Finding]) -> Principle {
     };
     let idle = context.hardware.gpu_idle_w;
     if idle.is_none() {
-        cannot.push("Where the range begins: the idle power is unknown (--gpu-idle-w); 0 W was taken, which makes shares small.".into());
+        cannot.push("Where the range begins: the idle power is unknown (--gpu-idle-w).".into());
     }
-    let share = (high - low) / (limit - idle.unwrap_or(0.0));
-    let (verdict, word) = if share >= WIDE_RANGE {
-        (PrincipleVerdict::Met, "wide")
-    } else {
-        (PrincipleVerdict::NotMet, "narrow")
+    // An idle power that is unknown makes the share of the whole limit the least that it can be.
+    let share = (high - low) / idle.map_or(limit, |idle| limit - idle);
+    let (verdict, word) = match idle {
+        _ if share >= WIDE_RANGE => (PrincipleVerdict::Met, "wide"),
+        Some(_) => (PrincipleVerdict::NotMet, "narrow"),
+        None => (PrincipleVerdict::CannotBeTold, "narrow or not by the idle power"),
     };
     let why = format!(
-        "mean powers span {} of idle to limit ({}), which is {word}; the highest reaches {} of the limit",
+        "mean powers span {} of {} to limit ({}), which is {word}; the highest reaches {} of the limit",
         percent(share),
+        if idle.is_some() { "idle" } else { "0 W" },
         watts(limit),
         percent(high / limit)
     );
@@ -199,31 +201,35 @@ fn range(context: &Context<'_>, findings: &[Finding]) -> Principle {
 
 fn holistic(context: &Context<'_>, findings: &[Finding]) -> Principle {
     let name = "holistic cost";
-    let mut energies: BTreeMap<Part, f64> = BTreeMap::new();
+    // `None` where the energy of a part is not known everywhere: then nothing is a share of the sum.
+    let mut energies: BTreeMap<Part, Option<f64>> = BTreeMap::new();
     for (_, component) in context.components() {
-        *energies.entry(component.part).or_default() += component.energy_j.unwrap_or(0.0);
+        let sum = energies.entry(component.part).or_insert(Some(0.0));
+        *sum = sum.zip(component.energy_j).map(|(sum, energy)| sum + energy);
     }
     let of = context.benchmark.records_of;
     if energies.is_empty()
         && of != Part::Sum
         && context.items().any(|item| item.record.power_w.or(item.record.energy_j).is_some())
     {
-        energies.insert(of, 0.0);
+        energies.insert(of, None);
     }
     let mut can = Vec::new();
     let mut cannot = Vec::new();
     let mut lacking = Vec::new();
-    let all: f64 = energies.values().sum();
+    let all = energies.values().copied().sum::<Option<f64>>().filter(|all| *all > 0.0);
     for part in [Part::Gpu, Part::Cpu, Part::Memory] {
         match energies.get(&part) {
             None => lacking.push(format!("{} missing", part.words())),
             Some(_) if part != Part::Gpu && is_assumed(findings, part) => {
                 lacking.push(format!("{} assumed", part.words()));
             }
-            Some(energy) if all > 0.0 => {
-                can.push(format!("{}: {} of what is stated.", part.words(), percent(energy / all)));
-            }
-            Some(_) => can.push(format!("{}: stated.", part.words())),
+            Some(energy) => can.push(match energy.zip(all) {
+                Some((energy, all)) => {
+                    format!("{}: {} of what is stated.", part.words(), percent(energy / all))
+                }
+                None => format!("{}: stated.", part.words()),
+            }),
         }
     }
     let metered = energies.contains_key(&Part::Node);
