@@ -67,6 +67,7 @@ fn wrong_options_are_refused_with_what_to_do() {
     for (device, options, said) in [
         ("codecarbon-v4", Options::new(), "there are codecarbon-v2"),
         ("tdp", Options::new().with("tdp", "5"), "this driver knows"),
+        ("tdp", Options::new().with("tdp_w", "700"), "needs option gpu_tdp_w"),
         ("codecarbon-v3", Options::new().with("memory_gib", "-1"), "not negative"),
         ("codecarbon-v2", Options::new().with("cpu", "load"), "no such way"),
     ] {

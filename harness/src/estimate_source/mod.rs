@@ -12,7 +12,8 @@
 //! ```
 //!
 //! Options: `gpus` (devices of the driver nvml with energy counters; none where absent), `cpu` (`rapl`, `load` or `constant`; what
-//! the version falls back to where absent: load for 3, constant for 2), `tdp_w` (85), `gpu_tdp_w` (of all GPUs, for `tdp`),
+//! the version falls back to where absent: load for 3, constant for 2), `tdp_w` (85; `tdp` has to be told), `gpu_tdp_w` (of all GPUs, `tdp` has to
+//! be told; 0 where there is none),
 //! `memory_gib` (what `/proc/meminfo` shows), `library` of NVML, `powercap_root` of RAPL. Without `rate_hz` it is read each 15 s, as Code
 //! Carbon does.
 
@@ -60,7 +61,6 @@ impl Driver for Estimators {
             }
         };
         let watts = |name: &str| number(options, name);
-        let tdp_w = watts("tdp_w")?.unwrap_or(FALLBACK_TDP_W);
         let memory_gib = match number(options, "memory_gib")? {
             Some(gib) => gib,
             None => host::memory_gib()?,
@@ -77,9 +77,16 @@ impl Driver for Estimators {
             (Rule::CodeCarbon(_), Some(devices)) => Counters::gpus(devices, options)?,
             _ => Counters::default(),
         };
+        let rated = |name: &str| {
+            watts(name)?.ok_or_else(|| {
+                wrong(format!(
+                    "estimator tdp needs option {name}: the rated power in W, 0 where there is none"
+                ))
+            })
+        };
         let rated_w = match rule {
-            Rule::Rated => tdp_w + watts("gpu_tdp_w")?.unwrap_or(0.0),
-            Rule::CodeCarbon(_) => tdp_w,
+            Rule::Rated => rated("tdp_w")? + rated("gpu_tdp_w")?,
+            Rule::CodeCarbon(_) => watts("tdp_w")?.unwrap_or(FALLBACK_TDP_W),
         };
         Ok(Box::new(Estimate::new(device, rule, (memory_gib, rated_w), cpu, gpus)))
     }

@@ -97,11 +97,14 @@ fn hides_a_crossing(pair: &[SensitivityRow]) -> bool {
 }
 
 /// Mean powers in watts of GPUs, CPUs and memory, and at the mains.
-fn level(truth: &Simulated, from_ns: i64, to_ns: i64, run: usize) -> Row {
+fn level(truth: &Simulated, from_ns: i64, to_ns: i64, run: usize) -> Result<Row> {
     let mut parts = [0.0; 3];
     let mut meter_w = 0.0;
     for rail in truth.truth.rails() {
-        let watts = truth.truth.mean_w(rail, from_ns, to_ns).unwrap_or(0.0);
+        let watts = truth
+            .truth
+            .mean_w(rail, from_ns, to_ns)
+            .ok_or_else(|| Error::new("a phase of the simulated node lies outside of what was simulated"))?;
         match rail {
             Rail::Gpu(_) => parts[0] += watts,
             Rail::Package(_) => parts[1] += watts,
@@ -110,7 +113,7 @@ fn level(truth: &Simulated, from_ns: i64, to_ns: i64, run: usize) -> Row {
             _ => {}
         }
     }
-    Row { run, components_w: parts.to_vec(), meter_w, meter_error_w: None }
+    Ok(Row { run, components_w: parts.to_vec(), meter_w, meter_error_w: None })
 }
 
 fn play(node: &Description, load: Workload) -> Result<Simulated> {
@@ -133,7 +136,7 @@ fn one(plan: &Plan, node: &Description, (count, each_s): (usize, f64)) -> Result
         let truth = play(node, load)?;
         let marks = truth.truth.marks(truth.origin_ns, truth.end_ns);
         let Some(mark) = marks.iter().find(|mark| mark.name == experiment.name) else { continue };
-        let row = level(&truth, mark.begin_ns, mark.end_ns, run);
+        let row = level(&truth, mark.begin_ns, mark.end_ns, run)?;
         if is_prime(&experiment.name) {
             primes.push(row.components_w.clone());
         }
@@ -145,7 +148,7 @@ fn one(plan: &Plan, node: &Description, (count, each_s): (usize, f64)) -> Result
         .iter()
         .filter(|mark| mark.name.starts_with("search "))
         .map(|mark| level(&truth, mark.begin_ns, mark.end_ns, 0))
-        .collect();
+        .collect::<Result<_>>()?;
     let model = calibrate(&rows, None).map_err(|refusal| Error::new(format!("no model: {refusal}")))?;
     let (paper, true) = (judge(&rows, None), !trainings.is_empty()) else {
         return Err(Error::new("no training lies within the simulated time"));

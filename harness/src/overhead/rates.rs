@@ -5,9 +5,9 @@ use serde::Serialize;
 use super::Lengths;
 use super::slot::{Recorded, Slot};
 use super::target::{Target, at};
-use crate::Result;
 use crate::rig::SourceSpec;
 use crate::run::Latency;
+use crate::{Error, Result};
 
 /// Rates from once a second to more than any power sensor publishes.
 const RATES_HZ: [f64; 5] = [1.0, 10.0, 100.0, 1_000.0, 10_000.0];
@@ -64,6 +64,8 @@ fn row(recorded: &Recorded, name: &str) -> Result<RateRow> {
     let seconds = recorded.recording.duration_s.max(1e-9);
     let cpu_share = recorded.cpu_share(&[]);
     let lane = recorded.recording.lanes.first();
+    let lane =
+        lane.ok_or_else(|| Error::new(format!("the recording of {name} has no lane: nothing was polled")))?;
     let done = source.reads_done as f64;
     // The first read, before the schedule begins, and the one at the end are in it.
     let on_schedule = source.reads_done.saturating_sub(2) as f64;
@@ -73,7 +75,7 @@ fn row(recorded: &Recorded, name: &str) -> Result<RateRow> {
         achieved_hz: on_schedule / seconds,
         sample_ratio: source.sample_ratio(),
         readings_hz: source.readings as f64 / seconds,
-        wake_up: lane.map(|lane| lane.wake_up_lateness).unwrap_or_default(),
+        wake_up: lane.wake_up_lateness,
         read: source.read_latency,
         cpu_share,
         cpu_us_per_read: (source.reads_done > 0).then(|| cpu_share * seconds * 1e6 / done),

@@ -290,13 +290,14 @@ fn alignment_of(target: &Target, clock: &SyncedClock, load_ns: i64) -> Option<Al
         offset_ns: fit.offset_ns,
         drift_ppm,
         origin_ns: fit.origin_ns,
-        uncertainty_ns: Some(unsigned(fit.uncertainty_ns().saturating_add(target.own_ns))),
+        uncertainty_ns: target.own_ns.map(|own_ns| unsigned(fit.uncertainty_ns().saturating_add(own_ns))),
         drift_uncertainty_ppm,
         window_ns: None,
         stamps: None,
         method: match target.own_ns {
-            0 => format!("{} exchanges, which bound {what}", fit.points),
-            half_ns => format!(
+            Some(0) => format!("{} exchanges, which bound {what}", fit.points),
+            None => format!("{} exchanges; how long reading the meter takes is unknown", fit.points),
+            Some(half_ns) => format!(
                 "{} exchanges, and ± {:.1} ms for the time that reading the meter takes",
                 fit.points,
                 power_millis(half_ns)

@@ -28,8 +28,9 @@ pub(super) struct Target {
     /// Highest offset that causality allows: no value was heard before it was made.
     pub(super) latest_ns: Option<i64>,
     pub(super) tick_ns: i64,
-    /// By how much its own times can be wrong against its own clock: half a read by whoever stamps them.
-    pub(super) own_ns: i64,
+    /// By how much its own times can be wrong against its own clock: half a read by whoever stamps them; `None` where
+    /// nobody says how long that takes.
+    pub(super) own_ns: Option<i64>,
 }
 
 pub(super) fn targets(run: &Run, wanted: &[ChannelRef]) -> Result<Vec<Target>> {
@@ -74,7 +75,7 @@ fn target(run: &Run, channel: ChannelRef) -> Result<Target> {
         by_publication: false,
         latest_ns: None,
         tick_ns,
-        own_ns: 0,
+        own_ns: Some(0),
     };
     let readings = if own {
         let stamped: Vec<(i64, i64, i64, Raw)> =
@@ -89,7 +90,7 @@ fn target(run: &Run, channel: ChannelRef) -> Result<Target> {
                 let reads = handed_over(run, channel, Quantity::ReadTime)?.unwrap_or_default();
                 let longest =
                     reads.iter().map(|read| read.device_end_ns.saturating_sub(read.device_start_ns));
-                found.own_ns = longest.max().unwrap_or(0) / 2;
+                found.own_ns = longest.max().map(|longest| longest / 2);
             }
         }
         readings
