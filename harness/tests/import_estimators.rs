@@ -53,6 +53,20 @@ fn a_tracker_becomes_counters_from_its_start() {
 }
 
 #[test]
+fn lengths_come_from_durations_and_not_from_whole_seconds() {
+    let text = "timestamp,run_id,duration,energy_consumed\n2025-05-01T10:00:02,b,2.006,0.001\n\
+                2025-05-01T10:00:05,b,4.009,0.002\n2025-05-01T10:10:00,b,6.0,0.003\n";
+    let sink = code_carbon(text).unwrap();
+    let t_ns: Vec<i64> =
+        sink.channel("codecarbon-b/energy_consumed").iter().map(|row| row.t_start_ns).collect();
+    let since_start: Vec<i64> = t_ns.iter().map(|t| (t - t_ns[0]) / 1_000_000).collect();
+    // The last one came after a sleep: its stamp counts.
+    assert_eq!(since_start, [0, 2006, 4009, 600_006]);
+    let notes = sink.notes.join("\n");
+    assert!(notes.contains("the stamp counts: 1") && notes.contains("up to 1 s later"), "{notes}");
+}
+
+#[test]
 fn columns_go_by_name_and_a_pue_is_taken_out() {
     let text = "pue,energy_consumed,duration,water_consumed,timestamp,run_id\n\
                 1.5,0.001,10,0.0,2025-05-01T10:00:10.500,b\n";

@@ -4,6 +4,9 @@
 //! its rows: nothing is claimed of the time between trackers. What the sources hold are another tool's statements, in
 //! part assumptions, and their scope is unknown: they are compared, never summed as sensors.
 //!
+//! Stamps are cut to whole seconds, durations are not: the rows of a tracker lie at its start plus their durations, and
+//! its start is the first row's stamp less its duration, early by less than a second.
+//!
 //! Formats: `codecarbon/output.py` of 2.8.4, `codecarbon/output_methods/emissions_data.py` of 3.3.2
 //! (`pypi.org/project/codecarbon`).
 
@@ -30,6 +33,9 @@ const QUANTUM_J: f64 = 1e-3;
 
 /// Above this no tracker's energy is believed, in kilowatt-hours: a thousand nodes for a year.
 const MOST_KWH: f64 = 1e8;
+
+/// How far a row's stamp lies at most from the start plus its duration, both of them cut to whole seconds, in ns.
+const STAMP_NS: u64 = 1_000_000_000;
 
 /// Energies in the order of the channels; the first is the sum of the others.
 const ENERGIES: [&str; 4] = ["energy_consumed", "cpu_energy", "gpu_energy", "ram_energy"];
@@ -162,6 +168,8 @@ struct Remarks {
     sums: u64,
     powers: u64,
     negative: u64,
+    whole_seconds: bool,
+    clock_moved: u64,
 }
 
 struct Reader<'a> {
@@ -179,7 +187,7 @@ impl Reader<'_> {
         let fault = |what: String| line_error(self.path, line, what);
         let cell = |column: usize| record.get(column).unwrap_or_default().trim_ascii();
         let stamp = cell(self.columns.timestamp);
-        let end_ns = self
+        let stamp_ns = self
             .time
             .parse(stamp)
             .or_else(|fault| TextTime::new("rfc3339", None).map_or(Err(fault), |zoned| zoned.parse(stamp)))
@@ -211,17 +219,18 @@ impl Reader<'_> {
             }
             energies_kwh.push((kwh.filter(|kwh| *kwh >= 0.0), power_w));
         }
-        let begin_ns = duration_s
-            .filter(|duration| *duration > 0.0)
-            .and_then(|duration| end_ns.checked_sub(nanos(duration)?));
-        self.remark(line, begin_ns.is_some(), duration_s, pue, &energies_kwh);
+        let duration_ns = duration_s.filter(|duration| *duration > 0.0).and_then(nanos);
+        let span = duration_ns.and_then(|duration| Some((stamp_ns.checked_sub(duration)?, duration)));
+        self.remark(line, span.is_some(), duration_s, pue, &energies_kwh);
         let tracker = self.tracker(record, line, sink)?;
         let source = tracker.source;
-        let Some(begin_ns) = begin_ns else {
-            return missing(source, energies_kwh.len(), end_ns, sink);
+        let Some((begin_ns, duration_ns)) = span else {
+            return missing(source, energies_kwh.len(), stamp_ns, sink);
         };
         let first = tracker.begin_ns.is_none();
-        tracker.begin_ns.get_or_insert(begin_ns);
+        let counted_ns = tracker.begin_ns.get_or_insert(begin_ns).saturating_add(duration_ns);
+        let clock_moved = counted_ns.abs_diff(stamp_ns) >= STAMP_NS;
+        let end_ns = if clock_moved { stamp_ns } else { counted_ns };
         tracker.end_ns = Some(end_ns);
         let mut fell = false;
         for (channel, (kwh, _)) in (0_u16..).zip(&energies_kwh) {
@@ -238,6 +247,8 @@ impl Reader<'_> {
             sink.push(source, Row::at(channel, end_ns, counts.map_or(RowValue::Missing, RowValue::Count)))?;
         }
         self.remarks.fell += u64::from(fell);
+        self.remarks.clock_moved += u64::from(clock_moved);
+        self.remarks.whole_seconds |= stamp_ns % 1_000_000_000 == 0;
         Ok(())
     }
 
@@ -368,10 +379,21 @@ impl Remarks {
                  energies count, powers are not imported",
             ),
             (self.negative, "negative energies, kept as missing"),
+            (
+                self.clock_moved,
+                "rows whose stamp is a second or more from the tracker's start plus their duration, as after a sleep or \
+                 a step of the clock; the stamp counts",
+            ),
         ] {
             if rows > 0 {
                 notes.push(format!("{file}: {what}: {rows}"));
             }
+        }
+        if self.whole_seconds {
+            notes.push(format!(
+                "{file}: its stamps are cut to whole seconds: all of a tracker happened up to 1 s later than it stands here, \
+                 and its lengths are right"
+            ));
         }
         notes.push(format!(
             "{file}: what a tool states, not what a sensor measured: memory is assumed by its size, a CPU without RAPL \
