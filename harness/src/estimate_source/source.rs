@@ -2,31 +2,20 @@
 
 use std::convert::Infallible;
 
-use power_analysis::estimators::{CodeCarbon, CpuMode, Processor};
 use power_core::{
     Channel, ChannelId, Descriptor, PowerSource, Quantity, Reading, Recorder, Result, Scope, Value, Watts,
 };
 
-use super::counters::Counters;
-use super::host::Load;
-
-/// How often Code Carbon looks, in ms (`measure_power_secs`).
-const PERIOD_MS: &str = "15000";
+use super::part::Parts;
+use super::{carbontracker, code_carbon};
 
 /// Whose rule it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Rule {
-    CodeCarbon(CodeCarbon),
-    /// Rated power of CPUs and GPUs, all the time.
-    Rated,
-}
-
-/// Where the power of the CPUs comes from.
 #[derive(Debug)]
-pub(super) enum Cpu {
-    Rapl(Counters),
-    Load(Load),
-    Constant,
+pub(super) enum Rule {
+    CodeCarbon(code_carbon::Estimate),
+    Carbontracker(carbontracker::Estimate),
+    /// Rated power of CPUs and GPUs in watts, all the time.
+    Rated(f64),
 }
 
 /// An open estimator.
@@ -34,48 +23,33 @@ pub(super) enum Cpu {
 pub(super) struct Estimate {
     descriptor: Descriptor,
     rule: Rule,
-    memory_gib: f64,
-    rated_w: f64,
-    cpu: Cpu,
-    gpus: Counters,
 }
 
 impl Estimate {
-    pub(super) fn new(
-        device: &str,
-        rule: Rule,
-        (memory_gib, rated_w): (f64, f64),
-        cpu: Cpu,
-        gpus: Counters,
-    ) -> Self {
+    pub(super) fn new(device: &str, rule: Rule) -> Self {
         let channel =
             |name: &'static str, scope| Channel::new(name, Quantity::EstimatedPower).with_scope(scope);
         let mut channels = vec![channel("power", Scope::Unknown)];
-        if rule != Rule::Rated {
+        if !matches!(rule, Rule::Rated(_)) {
             channels.push(channel("cpu", Scope::Package));
             channels.push(channel("ram", Scope::Dram));
             channels.push(channel("gpu", Scope::Board));
         }
-        let descriptor = Descriptor::new("estimate", format!("{device}, an estimate"), channels)
-            .with_detail("period_ms", PERIOD_MS)
-            .with_detail("memory_gib", memory_gib.to_string())
-            .with_detail("rated_w", rated_w.to_string());
-        Self { descriptor, rule, memory_gib, rated_w, cpu, gpus }
-    }
-
-    /// Power of CPUs, memory and GPUs in watts; `None` where it is not known yet, or a counter failed.
-    fn parts_w(&mut self, version: CodeCarbon) -> [Option<f64>; 3] {
-        let kind = if cfg!(target_arch = "aarch64") { Processor::Arm } else { Processor::X86 };
-        let cpu_w = match &mut self.cpu {
-            Cpu::Rapl(counters) => counters.power_w(),
-            Cpu::Load(load) => {
-                load.share().and_then(|share| version.cpu_power_w(self.rated_w, CpuMode::Load(share)))
+        let descriptor = Descriptor::new("estimate", format!("{device}, an estimate"), channels);
+        let descriptor = match &rule {
+            Rule::CodeCarbon(estimate) => descriptor
+                .with_detail("memory_gib", estimate.memory_gib.to_string())
+                .with_detail("rated_w", estimate.tdp_w.to_string())
+                .with_detail("period_ms", code_carbon::PERIOD_MS.to_string()),
+            Rule::Carbontracker(estimate) => {
+                descriptor.with_detail("period_ms", estimate.period_ms().to_string())
             }
-            Cpu::Constant => version.cpu_power_w(self.rated_w, CpuMode::Constant),
+            // A constant: as often as the estimator that it is set beside.
+            Rule::Rated(watts) => descriptor
+                .with_detail("rated_w", watts.to_string())
+                .with_detail("period_ms", code_carbon::PERIOD_MS.to_string()),
         };
-        // A GPU that it cannot read counts nothing in its sum.
-        let gpu_w = if self.gpus.is_empty() { Some(0.0) } else { self.gpus.power_w() };
-        [cpu_w, Some(version.ram_power_w(self.memory_gib, kind)), gpu_w]
+        Self { descriptor, rule }
     }
 }
 
@@ -84,17 +58,13 @@ impl PowerSource for Estimate {
         &self.descriptor
     }
 
-    /// Blocks as long as the counters do.
+    /// Blocks as long as the sensors do, and carbontracker for a second with RAPL.
     fn read(&mut self, recorder: &mut Recorder<'_>) -> Result<()> {
         let outcome = recorder.bracket(|| {
-            Ok::<_, Infallible>(match self.rule {
-                Rule::Rated => [Some(self.rated_w), None, None, None],
-                Rule::CodeCarbon(version) => {
-                    let [cpu_w, ram_w, gpu_w] = self.parts_w(version);
-                    let sum_w = cpu_w.zip(ram_w).zip(gpu_w).map(|((cpu, ram), gpu)| cpu + ram + gpu);
-                    let gpu_w = if self.gpus.is_empty() { None } else { gpu_w };
-                    [sum_w, cpu_w, ram_w, gpu_w]
-                }
+            Ok::<_, Infallible>(match &mut self.rule {
+                Rule::Rated(watts) => [Some(*watts), None, None, None],
+                Rule::CodeCarbon(estimate) => shown(estimate.parts()),
+                Rule::Carbontracker(estimate) => shown(estimate.parts()),
             })
         });
         let Ok((watts, stamp)) = outcome;
@@ -104,4 +74,9 @@ impl PowerSource for Estimate {
         }
         Ok(())
     }
+}
+
+/// In the order of the channels.
+fn shown(parts: Parts) -> [Option<f64>; 4] {
+    [parts.sum_w(), parts.cpu.watts(), parts.ram.watts(), parts.gpu.watts()]
 }
