@@ -9,6 +9,7 @@ use std::path::Path;
 
 use assert_cmd::Command;
 use serde_json::Value;
+use virtual_rig::{Description, Load, VirtualRig};
 
 fn wattproof(dir: &Path, arguments: &[&str]) -> (String, String, Option<i32>) {
     let output =
@@ -110,4 +111,41 @@ fn what_cannot_be_planned_is_refused_with_what_to_do() {
     let (_, err, code) = wattproof(dir.path(), &["methods", "run"]);
     assert_eq!(code, Some(2));
     assert!(err.contains("--model"), "{err}");
+}
+
+#[test]
+fn experiments_wait_for_a_cool_gpu_and_end_at_a_hot_one() {
+    let dir = tempfile::tempdir().unwrap();
+    // Its temperature is 31 °C + 45 °C at 700 W, of the mean power of 15 s.
+    let steps = vec![(0.0, 700.0), (6.0, 75.0), (20.0, 700.0)];
+    let load = Load::Steps { steps, repeat_s: Some(60.0) };
+    let rig = VirtualRig::start(Description::node(1).with_load(load)).unwrap();
+    let text = format!(
+        "reference = \"gpu/power.draw\"\n\n[[source]]\nname = \"gpu\"\ndriver = \"nvml\"\ndevice = \"gpu0/gauges\"\n\
+         rate_hz = 20\noptions = {{ library = {:?} }}\n",
+        rig.nvml_path()
+    );
+    std::fs::write(dir.path().join("rig.toml"), text).unwrap();
+    std::thread::sleep(std::time::Duration::from_secs(5));
+    let (_, err, code) = wattproof(
+        dir.path(),
+        &[
+            "calibrate",
+            "--run",
+            "lab",
+            "--rig",
+            "rig.toml",
+            "--load",
+            "cpu=sleep 100",
+            "--cool-below",
+            "45",
+            "--end-above",
+            "55",
+        ],
+    );
+    assert_eq!(code, Some(2), "{err}");
+    assert!(err.contains("waiting for 45 °C"), "{err}");
+    assert!(err.contains("°C in idle") && err.contains("--end-above"), "{err}");
+    let left: Vec<_> = std::fs::read_dir(dir.path().join("lab")).unwrap().collect();
+    assert!(left.is_empty(), "what was broken off is no plateau: {left:?}");
 }
