@@ -146,23 +146,29 @@ impl Cards {
             phases: Vec::new(),
             groups: Vec::new(),
         };
-        let view = match View::of(&card.character, card.calibrated) {
-            Ok(view) => view,
-            Err(reason) => {
-                correction.refused = Some(reason.words().to_owned());
-                return Some(correction);
+        match corrector(card, card.calibrated, readings, phases) {
+            Err(refused) => correction.refused = Some(refused),
+            Ok((corrector, calibrated)) => {
+                correction.calibrated = calibrated;
+                correction.lag_ms = Some(corrector.lag_ms());
+                correction.phases = phases.iter().map(|phase| corrector.phase(phase)).collect();
+                correction.groups = groups(&correction.phases, &corrector);
             }
-        };
-        let Some(corrector) = Corrector::new(readings, &view, phases) else {
-            correction.refused = Some("it published too little".to_owned());
-            return Some(correction);
-        };
-        correction.calibrated = view.is_calibrated();
-        correction.lag_ms = Some(corrector.lag_ms());
-        correction.phases = phases.iter().map(|phase| corrector.phase(phase)).collect();
-        correction.groups = groups(&correction.phases, &corrector);
+        }
         Some(correction)
     }
+}
+
+/// By which a card corrects a sensor's energies, and whether gain and offset are among it; or why it cannot.
+pub(crate) fn corrector(
+    card: &SensorCard,
+    calibrated: bool,
+    readings: &Readings,
+    phases: &[Phase],
+) -> Result<(Corrector, bool), String> {
+    let view = View::of(&card.character, calibrated).map_err(|reason| reason.words().to_owned())?;
+    let corrector = Corrector::new(readings, &view, phases).ok_or("it published too little")?;
+    Ok((corrector, view.is_calibrated()))
 }
 
 fn read(path: &Path) -> Result<SensorCard> {

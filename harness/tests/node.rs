@@ -247,3 +247,58 @@ fn the_report_shows_the_node_by_parts_and_methods() {
     }
     assert!(!section.contains("NaN") && !section.contains("inf"), "{section}");
 }
+
+#[test]
+fn short_phases_are_corrected_by_a_card_and_what_it_leaves_open_is_in_the_interval() {
+    let lab = Lab::new();
+    let plan = [150.0, 600.0, 1200.0, 1800.0, 2200.0, 900.0, 300.0, 1500.0].map(|gpu| (gpu, 120.0, 40.0));
+    let runs: Vec<_> = plan
+        .chunks(2)
+        .enumerate()
+        .map(|(at, plateaus)| {
+            let dir = lab.path(&format!("gpus{at}"));
+            write(&dir, plateaus, PLAIN);
+            dir
+        })
+        .collect();
+    let gpus = "gpu=nvml0/energy,nvml1/energy";
+    lab.json(&["calibrate", "-o", "model.toml", "--component", gpus], &runs);
+    let manifest = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let recording = manifest.join("../recordings/h200-short-epochs");
+    let estimate = |component: &str, more: &[&str]| {
+        let arguments =
+            ["estimate", recording.to_str().unwrap(), "-m", "model.toml", "--component", component];
+        lab.json(&[&arguments[..], more].concat(), &[])["phases"].as_array().unwrap().clone()
+    };
+    let truth = estimate("gpu=ring/power", &[]);
+    let cards = manifest.join("../docs/cards");
+    let corrected = estimate("gpu=nvml/power_usage", &["--card", cards.to_str().unwrap()]);
+    let (mut epochs, mut held, mut sums) = (0, 0, [0.0; 3]);
+    for (phase, truth) in corrected.iter().zip(&truth) {
+        assert_eq!(phase["name"], truth["name"]);
+        if !phase["name"].as_str().unwrap().starts_with("epoch") {
+            continue;
+        }
+        let number = |value: &Value| value.as_f64();
+        match number(&phase["energy_j"]["value"]) {
+            None => assert!(phase["unknown"].is_string(), "{phase}"),
+            Some(energy) => {
+                // One that is as short as a few of the ring's samples is not judged.
+                let Some(true_j) = number(&truth["energy_j"]["value"]) else { continue };
+                let (low, high) = (&phase["energy_j"]["low"], &phase["energy_j"]["high"]);
+                held += usize::from(number(low).unwrap() <= true_j && true_j <= number(high).unwrap());
+                epochs += 1;
+                let shown = number(&phase["shown_j"]["value"]).unwrap_or_else(|| panic!("{phase}"));
+                sums = [sums[0] + energy, sums[1] + shown, sums[2] + true_j];
+            }
+        }
+    }
+    assert!(epochs >= 60 && held * 10 >= epochs * 9, "{held} of {epochs}");
+    let [energy, shown, true_j] = sums;
+    assert!((energy / true_j - 1.0).abs() < 0.02 && shown / true_j - 1.0 < -0.08, "{sums:?}");
+    let arguments =
+        ["estimate", recording.to_str().unwrap(), "-m", "model.toml", "--component", "gpu=nvml/power_usage"];
+    let (out, _, _) =
+        lab.wattproof(&[&arguments[..], &["--phases", "--card", cards.to_str().unwrap()]].concat(), &[]);
+    assert!(out.contains("uncorrected") && out.contains("window and delay"), "{out}");
+}

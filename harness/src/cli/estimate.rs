@@ -7,12 +7,14 @@ use clap::Args;
 
 use super::Outcome;
 use super::output::{JsonOption, message, paragraph, table};
+use crate::correction::Cards;
 use crate::node::{
     Assumptions, ComponentChannels, EstimateRequest, Estimator, RunEstimate, code_carbon_config, estimate,
     read_model,
 };
 use crate::run::Run;
 use crate::{Error, Result, words};
+use power_analysis::stats::Estimate;
 
 /// State the energy of the whole node over a run by a model that `calibrate` made, with an interval.
 ///
@@ -30,6 +32,10 @@ pub(super) struct Arguments {
     /// Meter of this run to check the estimate against; by default the model's, where the run has it.
     #[arg(short, long, value_name = "CHANNEL")]
     reference: Option<String>,
+    /// Sensor card to correct the phases by, or a folder of cards; may be repeated. Those in the run's folder `cards` and
+    /// this user's own are used as well. Gain and offset stay as the model has them.
+    #[arg(long, value_name = "CARD")]
+    card: Vec<PathBuf>,
     /// Other tools' statements to stand beside: codecarbon-v2, codecarbon-v3, tdp.
     #[arg(long, value_delimiter = ',', value_name = "TOOL,…")]
     compare_with: Vec<Estimator>,
@@ -59,7 +65,11 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Outcome> {
+    let run = Run::open(&arguments.run)?;
+    let named = Cards::read(&arguments.card)?;
+    named.check(&run)?;
     let request = EstimateRequest {
+        cards: named.and_found(&arguments.run)?,
         components: arguments.component.clone(),
         reference: arguments.reference.clone(),
         compare_with: arguments.compare_with.clone(),
@@ -71,7 +81,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome> {
             arm: arguments.arm,
         },
     };
-    let found = estimate(&Run::open(&arguments.run)?, &read_model(&arguments.model)?, &request)?;
+    let found = estimate(&run, &read_model(&arguments.model)?, &request)?;
     if let Some(path) = &arguments.code_carbon_config {
         std::fs::write(path, code_carbon_config(&found, arguments.cpu_load))
             .map_err(|error| Error::io(path, "write", error))?;
@@ -112,19 +122,7 @@ fn text(found: &RunEstimate, phases: bool) -> String {
     }
     others(&mut text, found);
     if phases {
-        text.push('\n');
-        let rows: Vec<Vec<String>> = found
-            .phases
-            .iter()
-            .map(|phase| {
-                let unknown = || vec!["unknown".to_owned(), String::new(), String::new()];
-                let cells = phase.energy_j.as_ref().map_or_else(unknown, |energy| {
-                    [energy.value, energy.low, energy.high].map(words::joules).to_vec()
-                });
-                [vec![phase.name.clone()], cells].concat()
-            })
-            .collect();
-        table(&mut text, &["phase", "energy", "low", "high"], &rows);
+        phase_table(&mut text, found);
     }
     if !found.warnings.is_empty() {
         text.push_str("\nWarnings\n");
@@ -139,6 +137,31 @@ fn text(found: &RunEstimate, phases: bool) -> String {
         paragraph(&mut text, 2, note);
     }
     text
+}
+
+/// The phases: where a card corrects a sensor, beside it what the sensors show.
+fn phase_table(text: &mut String, found: &RunEstimate) {
+    let corrected = found.phases.iter().any(|phase| phase.shown_j.is_some());
+    let joules = |energy: Option<f64>| energy.map_or_else(|| "unknown".to_owned(), words::joules);
+    let rows: Vec<Vec<String>> = found
+        .phases
+        .iter()
+        .map(|phase| {
+            let ends = |energy: &Estimate| [energy.low, energy.high].map(words::joules).to_vec();
+            let mut row = vec![phase.name.clone(), joules(phase.energy_j.map(|energy| energy.value))];
+            row.extend(phase.energy_j.as_ref().map_or_else(|| vec![String::new(); 2], ends));
+            row.extend(corrected.then(|| joules(phase.shown_j.map(|energy| energy.value))));
+            row
+        })
+        .collect();
+    let header = ["phase", "energy", "low", "high", "uncorrected"];
+    text.push('\n');
+    table(text, &header[..if corrected { 5 } else { 4 }], &rows);
+    for phase in &found.phases {
+        if let Some(unknown) = &phase.unknown {
+            paragraph(text, 2, &format!("{}: {unknown}", phase.name));
+        }
+    }
 }
 
 fn parts(text: &mut String, found: &RunEstimate) {

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::Outcome;
 use super::output::{JsonOption, paragraph, table};
+use crate::correction::Cards;
 use crate::node::{
     Assumptions, ComponentChannels, EstimateRequest, MethodTable, MethodsRequest, compare_methods, read_model,
 };
@@ -94,6 +95,7 @@ impl Arguments {
         MethodsRequest {
             phases: self.phases.clone(),
             estimate: EstimateRequest {
+                cards: Cards::default(),
                 components: self.component.clone(),
                 reference: self.reference.clone(),
                 compare_with: Vec::new(),

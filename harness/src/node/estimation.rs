@@ -12,6 +12,9 @@ use super::estimators::{Assumed, Assumptions, Estimator, Measured, assumed};
 use super::host;
 use super::levels::{Level, Powers, blocks};
 use super::model_file::ModelFile;
+use super::phases::{PhaseEstimate, phases};
+use crate::comparison;
+use crate::correction::Cards;
 use crate::run::Run;
 use crate::{Error, Result};
 
@@ -25,6 +28,8 @@ pub struct EstimateRequest {
     pub components: Vec<ComponentChannels>,
     /// Channel of a meter; by default the model's own, where the run has it.
     pub reference: Option<String>,
+    /// Cards of the components' sensors, which correct the phases.
+    pub cards: Cards,
     /// Other tools whose statement is to stand beside.
     pub compare_with: Vec<Estimator>,
     /// What they need to know, where the run does not tell.
@@ -70,7 +75,7 @@ pub struct RunEstimate {
     /// What other tools would say.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub compared: Vec<Assumed>,
-    /// The phases that were recorded whole.
+    /// The phases.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub phases: Vec<PhaseEstimate>,
     /// Why the estimate may be worse than its interval says.
@@ -101,15 +106,6 @@ pub struct AgainstMeter {
     pub within: bool,
 }
 
-/// The energy of the node over one phase.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct PhaseEstimate {
-    /// The phase's name.
-    pub name: String,
-    /// Its energy in joules; `None` where it was not recorded whole.
-    pub energy_j: Option<Estimate>,
-}
-
 /// Estimates the energy of the node over a run.
 ///
 /// # Errors
@@ -120,7 +116,8 @@ pub fn estimate(run: &Run, file: &ModelFile, request: &EstimateRequest) -> Resul
     let channels = matching_channels(run, file, request)?;
     let reference = reference(run, file, request)?;
     let mut notes = run.manifest().notes.clone();
-    let powers = Powers::load(run, &channels, reference.as_deref(), &mut notes)?;
+    let mut powers = Powers::load(run, &channels, reference.as_deref(), &mut notes)?;
+    powers.correct(run, &request.cards, &comparison::phases(run)?, &mut notes);
     let interval = powers.span().ok_or_else(|| {
         Error::new(format!("the channels of {} were never recorded together", run.name()))
             .mend("`wattproof energy` shows when each was")
@@ -182,7 +179,7 @@ pub fn estimate(run: &Run, file: &ModelFile, request: &EstimateRequest) -> Resul
         }),
         meter,
         compared,
-        phases: phases(run, &powers, file, block_ns)?,
+        phases: phases(run, &powers, &file.model, block_ns)?,
         warnings: warnings(run, file, &channels, &prediction, unknown_s),
         components,
         notes,
@@ -236,18 +233,6 @@ fn weighted(levels: &[Level]) -> Vec<(f64, Vec<f64>)> {
 fn meter_energy(levels: &[Level]) -> Option<f64> {
     let of_level = |level: &Level| level.meter_w.map(|(watts, _)| watts * level.interval.seconds());
     levels.iter().map(of_level).sum::<Option<f64>>().filter(|energy| *energy > 0.0)
-}
-
-fn phases(run: &Run, powers: &Powers, file: &ModelFile, block_ns: i64) -> Result<Vec<PhaseEstimate>> {
-    let of_phase = |phase: crate::run::Phase| {
-        let interval = Interval::new(phase.begin_ns, phase.end_ns);
-        let all: Result<Vec<Level>, String> =
-            blocks(interval, block_ns).map(|block| powers.level(block, 0)).collect();
-        let levels = all.ok().filter(|levels| !levels.is_empty());
-        let energy_j = levels.map(|levels| file.model.predict(&weighted(&levels), CONFIDENCE).energy_j);
-        PhaseEstimate { name: phase.name, energy_j }
-    };
-    Ok(run.phases()?.into_iter().map(of_phase).collect())
 }
 
 fn compared(

@@ -1,9 +1,12 @@
 //! Levels of power of a run: the means of all sensors over one plateau or one block.
 
+use power_analysis::correct::Corrector;
 use power_analysis::node::metered;
-use power_analysis::{Interval, Readings, Trace};
+use power_analysis::stats::Estimate;
+use power_analysis::{CONFIDENCE, Interval, Phase as Span, Readings, Trace};
 
 use super::components::ComponentChannels;
+use crate::correction::{self, Cards};
 use crate::run::{Phase, Run, TimeBase};
 use crate::{Error, Result, traces};
 
@@ -63,6 +66,8 @@ struct Sensor {
     key: String,
     readings: Readings,
     trace: Trace,
+    /// What its card makes of short times.
+    corrector: Option<Corrector>,
 }
 
 impl Sensor {
@@ -73,7 +78,7 @@ impl Sensor {
             Error::new(format!("{key} of {} has fewer than two readings with a value", run.name()))
                 .mend("leave the run out, or name another channel")
         })?;
-        Ok(Self { key: key.to_owned(), readings: loaded.readings, trace })
+        Ok(Self { key: key.to_owned(), readings: loaded.readings, trace, corrector: None })
     }
 
     /// Energy over a level, or why it is unknown there.
@@ -87,9 +92,30 @@ impl Sensor {
         }
         let open = self.open(level);
         if open > MOST_OPEN * level.seconds() {
-            return unknown(&format!("has a gap of {open:.1} s"));
+            return unknown(&format!("has a gap of {open:.2} s in {:.2} s", level.seconds()));
         }
         self.trace.energy_j(level).map_or_else(|| unknown("was not recorded"), Ok)
+    }
+
+    /// Energy over a level with what its card leaves open; as it is shown, and nothing open, where it has no card.
+    fn corrected_j(&self, level: Interval) -> Result<Estimate, String> {
+        match &self.corrector {
+            None => self.energy_j(level).map(|energy| Estimate::symmetric(energy, 0.0, CONFIDENCE)),
+            Some(corrector) => {
+                corrector.energy(level).map_err(|refused| format!("{} {}", self.key, refused.words()))
+            }
+        }
+    }
+
+    /// Half the width of the interval of all levels together, in joules.
+    fn left_open_j(&self, levels: &[Interval]) -> Result<f64, String> {
+        match &self.corrector {
+            None => Ok(0.0),
+            Some(corrector) => corrector
+                .total(levels)
+                .map(|total| total.half_width())
+                .map_err(|refused| format!("{} {}", self.key, refused.words())),
+        }
     }
 
     /// Time in seconds of which nothing is known: the longest pause between two readings; of a counter, which has counted
@@ -152,6 +178,34 @@ impl Powers {
         Ok(Self { components, meter })
     }
 
+    /// Lets cards correct the components over short times, with `phases` as what the node did.
+    ///
+    /// Gain and offset stay as the sensor has them: the model was fitted to them.
+    pub(super) fn correct(&mut self, run: &Run, cards: &Cards, phases: &[Span], notes: &mut Vec<String>) {
+        for sensor in self.components.iter_mut().flat_map(|(_, sensors)| sensors) {
+            let Some((path, card)) = cards.of(run, &sensor.key) else { continue };
+            let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+            match correction::corrector(card, false, &sensor.readings, phases) {
+                Ok((corrector, _)) => {
+                    notes.push(format!(
+                        "{}: window and delay are corrected in phases by its card {name}; gain and offset are the \
+                         model's",
+                        sensor.key
+                    ));
+                    sensor.corrector = Some(corrector);
+                }
+                Err(refused) => {
+                    notes.push(format!("{} is not corrected by its card {name}: {refused}", sensor.key));
+                }
+            }
+        }
+    }
+
+    /// Whether a card corrects one of them.
+    pub(super) fn are_corrected(&self) -> bool {
+        self.components.iter().flat_map(|(_, sensors)| sensors).any(|sensor| sensor.corrector.is_some())
+    }
+
     /// What all of them have recorded together; `None` if nothing.
     pub(super) fn span(&self) -> Option<Interval> {
         let all = self.components.iter().flat_map(|(_, sensors)| sensors).chain(&self.meter);
@@ -177,5 +231,25 @@ impl Powers {
             }
         };
         Ok(Level { interval, components_w, meter_w })
+    }
+
+    /// The mean powers over a level as the cards correct them, or why one is unknown there. The meter is not in it.
+    pub(super) fn corrected_level(&self, interval: Interval) -> Result<Level, String> {
+        let component = |(_, sensors): &(String, Vec<Sensor>)| {
+            let energies =
+                sensors.iter().map(|sensor| sensor.corrected_j(interval).map(|energy| energy.value));
+            Ok(energies.sum::<Result<f64, String>>()? / interval.seconds())
+        };
+        let components_w = self.components.iter().map(component).collect::<Result<Vec<f64>, String>>()?;
+        Ok(Level { interval, components_w, meter_w: None })
+    }
+
+    /// Half the width of the interval of each component's energy over all levels, in joules.
+    pub(super) fn left_open_j(&self, levels: &[Interval]) -> Result<Vec<f64>, String> {
+        let component = |(_, sensors): &(String, Vec<Sensor>)| {
+            let open = sensors.iter().map(|sensor| sensor.left_open_j(levels));
+            open.collect::<Result<Vec<f64>, String>>().map(|open| open.into_iter().fold(0.0, f64::hypot))
+        };
+        self.components.iter().map(component).collect()
     }
 }
