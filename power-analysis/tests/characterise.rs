@@ -251,6 +251,37 @@ fn a_single_periodic_load_is_ambiguous() {
 }
 
 #[test]
+fn a_periodic_load_that_drifts_through_the_publications_gives_the_window_and_the_alias_one_period_away() {
+    // An A100 with a meter on its supply, as in `JimZeyuYang/GPU_Power_Benchmark`: published each 101.147 ms, averaged over
+    // 25 ms, a load of 104.3 ms half on and half off, polled by nvidia-smi each 13 ms.
+    let half = Duration::from_micros(52_150);
+    for seed in 1..=20 {
+        let on = Signal::square(0.0, 140.0, half, 0..12 * SECOND);
+        let load = (Signal::constant(60.0) + on).with_rise(ms(4));
+        let case = Case {
+            period: Duration::from_micros(101_147),
+            poll: ms(13),
+            noise_w: 2.0,
+            span_s: 12,
+            ..Case::new(100, 25)
+        };
+        let readings = case.readings(&case.model(&load, seed), seed);
+        let changes = changes(&readings);
+        let (_, published) = update_period(&readings, &changes, 0.95);
+        let watts: Vec<f64> = changes.iter().map(|change| change.watts).collect();
+        let settings = TransientSettings { gains: (0.8, 1.25), ..TransientSettings::default() };
+        let found =
+            transient(&published.times_ns, &watts, false, &reference(&load, 12), &settings).expect("a fit");
+        assert!((window(&found) - 25.0).abs() <= 6.0, "{seed}: {found:?}");
+        let alias = |other: &Alternative| {
+            let periods = (other.delay_ms - found.delay_ms.value).abs() / 104.3;
+            (periods - 1.0).abs() < 0.1
+        };
+        assert!(found.ambiguous.iter().any(alias), "{seed}: {found:?}");
+    }
+}
+
+#[test]
 fn six_periodic_loads_in_one_fit_tell_the_window() {
     for (window_ms, most) in [(25, 1.3), (100, 0.3)] {
         let mut load = Signal::constant(80.0);
