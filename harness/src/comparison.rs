@@ -7,6 +7,8 @@ use power_core::{Channel, Delivery, Quantity};
 use serde::{Deserialize, Serialize};
 
 use crate::correction::{Cards, Correction};
+use crate::extent::Extent;
+pub use crate::extent::Part;
 use crate::run::{Run, TimeBase};
 use crate::traces::{self, Role, power_channels};
 use crate::{Error, Result, timekeeping, words};
@@ -76,6 +78,9 @@ pub struct Judged {
     pub sensor: Subject,
     /// The comparison; `None` where it was refused.
     pub comparison: Option<Comparison>,
+    /// What can be told of a sensor that measures a part of what the reference does, and is therefore not compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<Part>,
     /// What the sensor's card makes of the phases; `None` where there is no card.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub corrected: Option<Correction>,
@@ -127,9 +132,23 @@ pub fn compare(run: &Run, request: &Request) -> Result<RunComparison> {
         } else {
             None
         };
-        judged.push(judge(subject, outcome, corrected, request.raw));
+        let extent = Extent::of(run, &name, &reference_key)?;
+        let reference_scope = &run.describe(run.channel(&reference_key)?).scope;
+        judged.push(match (outcome, extent.refusal(&subject.channel.scope, reference_scope)) {
+            (Ok(comparison), Some(refused)) => {
+                let part = (extent == Extent::Part).then(|| Part::of(&comparison));
+                beside(subject, &comparison, part, refused, corrected)
+            }
+            (outcome, _) => judge(subject, outcome, corrected, request.raw),
+        });
     }
     notes.extend(timekeeping::remarks(run.manifest(), &run.alignment()?));
+    if judged.iter().any(|judged| judged.part.is_some()) {
+        notes.push(format!(
+            "{reference_key} measures more than some sensors do. Their own errors are told by a reference of the same \
+             scope (--reference), what is beside them by `wattproof calibrate`."
+        ));
+    }
     notes.dedup();
     Ok(RunComparison {
         schema_version: 1,
@@ -208,13 +227,15 @@ fn judge(
             let corrected = corrected.map(|corrected| corrected.against(&comparison.phases));
             let verdict = words::verdict(&sensor, &comparison, corrected.as_ref(), raw);
             let failed = words::is_failure(&comparison);
-            Judged { sensor, comparison: Some(comparison), corrected, refused: None, failed, verdict }
+            let comparison = Some(comparison);
+            Judged { sensor, comparison, part: None, corrected, refused: None, failed, verdict }
         }
         Err(reason) => {
             let refused = words::incomparable(&reason);
             Judged {
                 sensor,
                 comparison: None,
+                part: None,
                 corrected: None,
                 verdict: vec![refused.clone()],
                 refused: Some(refused),
@@ -222,4 +243,21 @@ fn judge(
             }
         }
     }
+}
+
+/// A sensor that does not measure what the reference does: what can be told of it beside the reference.
+fn beside(
+    sensor: Subject,
+    comparison: &Comparison,
+    part: Option<Part>,
+    refused: String,
+    corrected: Option<Correction>,
+) -> Judged {
+    let told = part.as_ref().map(|part| part.verdict(comparison)).unwrap_or_default();
+    let verdict = std::iter::once(refused.clone())
+        .chain(told)
+        .chain(corrected.iter().flat_map(Correction::verdict))
+        .chain(words::sampling(&sensor, comparison))
+        .collect();
+    Judged { sensor, comparison: None, part, corrected, refused: Some(refused), failed: false, verdict }
 }

@@ -17,6 +17,7 @@ mod error;
 #[cfg(unix)]
 pub mod estimate_source;
 pub mod export;
+mod extent;
 pub mod import;
 pub mod inventory;
 pub mod load;

@@ -158,7 +158,8 @@ fn aliases(comparison: &Comparison) -> Vec<String> {
         .collect()
 }
 
-fn line(comparison: &Comparison) -> Option<String> {
+/// The reference as a line of the sensor.
+pub(crate) fn line(comparison: &Comparison) -> Option<String> {
     let agreement = comparison.agreement.as_ref()?;
     let line = agreement.line.as_ref()?;
     Some(format!(
@@ -177,7 +178,8 @@ fn line(comparison: &Comparison) -> Option<String> {
     ))
 }
 
-fn sampling(sensor: &Subject, comparison: &Comparison) -> Option<String> {
+/// How often it published and was read.
+pub(crate) fn sampling(sensor: &Subject, comparison: &Comparison) -> Option<String> {
     let sampling = &comparison.sampling;
     let period = sampling.update_period?;
     let mut sentence = format!(

@@ -314,8 +314,8 @@ mod tests {
     #[test]
     fn an_interval_with_two_possible_wraps_is_unknown() {
         assert_eq!(resets(&[(0, 900), (5, 100), (9, 300)], &[]), (400.0, vec![]));
-        // In 11 s at 100 W, 200 J and 1200 J look the same only if 1200 J were possible.
-        assert_eq!(resets(&[(0, 900), (11, 100)], &[]), (200.0, vec![]));
+        // In 10 s at 100 W and a second for a late update, 200 J and 1200 J look the same only if 1200 J were possible.
+        assert_eq!(resets(&[(0, 900), (10, 100)], &[]), (200.0, vec![]));
         assert_eq!(resets(&[(0, 900), (13, 100), (14, 150)], &[]), (50.0, vec![13]));
         // A fall that would take more than the rated power is no wrap.
         assert_eq!(resets(&[(0, 500), (5, 100)], &[]), (0.0, vec![5]));

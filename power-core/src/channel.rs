@@ -49,6 +49,29 @@ pub enum Scope {
     Rail(Cow<'static, str>),
 }
 
+impl Scope {
+    /// Whether what `part` measures is counted in what this measures, on one machine; no for itself, and for what nobody
+    /// knows.
+    ///
+    /// ```
+    /// use power_core::Scope;
+    /// assert!(Scope::NodeAc.contains(&Scope::Board) && Scope::Package.contains(&Scope::Core));
+    /// assert!(!Scope::Board.contains(&Scope::Package) && !Scope::NodeAc.contains(&Scope::Unknown));
+    /// ```
+    pub fn contains(&self, part: &Self) -> bool {
+        use Scope::{Board, Chip, Core, Dram, Module, NodeAc, NodeDc, Package, Platform, Uncore, Unknown};
+        match self {
+            NodeAc => !matches!(part, NodeAc | Unknown),
+            NodeDc => !matches!(part, NodeAc | NodeDc | Unknown),
+            Module => matches!(part, Board | Chip | Package | Core | Uncore | Dram),
+            Board => matches!(part, Chip | Dram),
+            Platform => matches!(part, Package | Core | Uncore | Dram),
+            Package => matches!(part, Core | Uncore),
+            Chip | Core | Uncore | Dram | Self::Rail(_) | Unknown => false,
+        }
+    }
+}
+
 impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

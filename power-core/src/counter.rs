@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use crate::{Channel, Flags, Quantity, Reading};
 
-/// Update period that is assumed of a counter that states none: no known one is slower.
-const LONGEST_PERIOD: Duration = Duration::from_secs(1);
+/// By how much more time than lies between two readings their counts may differ: no known counter updates more slowly, and
+/// one that updates each millisecond is late where whoever updates it has to wait, as on a loaded virtual machine. A step
+/// that is implausible even so is a counter's restart or its wrap, hundreds of joules or more.
+const LATEST_UPDATE: Duration = Duration::from_secs(1);
 
 /// What happened between two readings of a counter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,8 +73,8 @@ pub const fn step(previous: u64, next: u64, modulus: Option<u64>, most: u64) -> 
 }
 
 impl Channel {
-    /// Greatest step of this energy counter within `apart`: rated power times that and one update period, over
-    /// the quantum, and one count for rounding.
+    /// Greatest step of this energy counter within `apart`: rated power times that and one update period (a second, where
+    /// it is shorter, for an update may be late), over the quantum, and one count for rounding.
     ///
     /// `None` where the channel counts no energy or states no rated power.
     ///
@@ -92,7 +94,7 @@ impl Channel {
     )]
     pub fn most_counts(&self, apart: Duration) -> Option<u64> {
         let Quantity::EnergyCounter { quantum, .. } = self.quantity else { return None };
-        let time = apart.saturating_add(self.update_period.unwrap_or(LONGEST_PERIOD));
+        let time = apart.saturating_add(self.latest_update());
         let counts = self.rated_power? * time / quantum;
         Some((counts as u64).saturating_add(1))
     }
@@ -106,7 +108,11 @@ impl Channel {
         #[expect(clippy::cast_precision_loss, reason = "a bound need not be exact to 2^-53")]
         let seconds = quantum.get() * modulus.saturating_sub(2) as f64 / self.rated_power?.get();
         let wrap = Duration::try_from_secs_f64(seconds).ok()?;
-        Some(wrap.saturating_sub(self.update_period.unwrap_or(LONGEST_PERIOD)))
+        Some(wrap.saturating_sub(self.latest_update()))
+    }
+
+    fn latest_update(&self) -> Duration {
+        self.update_period.unwrap_or_default().max(LATEST_UPDATE)
     }
 
     /// What happened to this energy counter between two of its readings, by their stamps, their flags and the

@@ -113,6 +113,16 @@ fn a_channel_tells_its_own_steps() {
 }
 
 #[test]
+fn an_update_that_comes_late_is_no_reset() {
+    let at = |second, count| reading(second, Value::Count(count), Flags::NONE);
+    let channel = package().with_update_period(Duration::from_millis(1));
+    // 0 s apart: nothing but what had waited for up to a second.
+    assert_eq!(channel.step(&at(0, 100), &at(0, 300)), Some(Step::Advance(200)));
+    assert_eq!(channel.step(&at(0, 100), &at(0, 302)), Some(Step::Reset));
+    assert_eq!(channel.read_within(), Some(Duration::from_secs(9)));
+}
+
+#[test]
 fn what_is_not_known_bounds_nothing() {
     let at = |second, count| reading(second, Value::Count(count), Flags::NONE);
     let mut unrated = package();

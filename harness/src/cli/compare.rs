@@ -173,6 +173,10 @@ fn text(comparison: &RunComparison, arguments: &Arguments) -> String {
 fn summary(judged: &Judged) -> Vec<String> {
     let unknown = || "unknown".to_owned();
     let name = judged.sensor.name.clone();
+    if let Some(part) = &judged.part {
+        let r = part.pearson.map_or_else(unknown, |r| format!("{:.3}", r.value));
+        return vec![name, part.share_words(), "a part".into(), String::new(), r];
+    }
     let Some(comparison) = &judged.comparison else {
         return vec![name, "not compared".into(), String::new(), String::new(), String::new()];
     };

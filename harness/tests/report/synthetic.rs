@@ -112,7 +112,7 @@ pub(crate) fn typical(dir: &Path, count: i64, meter_ms: i64) -> Run {
     let mut writer = RunWriter::create(dir, new).unwrap();
 
     let meter = Channel::new("power", Quantity::instantaneous_power())
-        .with_scope(Scope::NodeDc)
+        .with_scope(Scope::Board)
         .with_delivery(Delivery::Streamed)
         .with_update_period(Duration::from_millis(meter_ms.unsigned_abs()))
         .with_accuracy(Accuracy {
