@@ -318,7 +318,7 @@ mod tests {
         assert_eq!(resets(&[(0, 900), (10, 100)], &[]), (200.0, vec![]));
         assert_eq!(resets(&[(0, 900), (13, 100), (14, 150)], &[]), (50.0, vec![13]));
         // A fall that would take more than the rated power is no wrap.
-        assert_eq!(resets(&[(0, 500), (5, 100)], &[]), (0.0, vec![5]));
+        assert_eq!(resets(&[(0, 500), (4, 100)], &[]), (0.0, vec![4]));
     }
 
     #[test]
