@@ -50,14 +50,12 @@ pub(super) struct Part {
 pub(super) fn judge(parts: &[Part], confidence: f64) -> ClockShape {
     let all = Line::through(parts);
     if let [first, second] = parts
-        && let Some(line) = &all
-        && line.slope.abs() * 1e6 > PLAUSIBLE_PPM
+        && all.is_some_and(|line| line.is_implausible())
     {
         return step(&parts[..1], &parts[1..], second.offset - first.offset, confidence);
     }
     let Some(line) = all.filter(|_| parts.len() >= 3) else { return ClockShape::Untested };
-    let implausible = line.slope.abs() * 1e6 > PLAUSIBLE_PPM;
-    if line.squares(parts) <= most_squares(parts.len() - 2) && !implausible {
+    if line.squares(parts) <= most_squares(parts.len() - 2) && !line.is_implausible() {
         return ClockShape::Linear;
     }
     let best = (1..parts.len())
@@ -91,6 +89,8 @@ struct Line {
     mean_at: f64,
     mean_offset: f64,
     slope: f64,
+    /// Standard error of the slope.
+    error: f64,
 }
 
 impl Line {
@@ -104,7 +104,14 @@ impl Line {
             mean_at,
             mean_offset,
             slope: mean(&|p| (p.at - mean_at) * (p.offset - mean_offset)) / spread,
+            error: (total * spread).sqrt().recip(),
         })
+    }
+
+    /// Whether it is steeper than any crystal drifts, by more than chance.
+    fn is_implausible(&self) -> bool {
+        let chance = crate::stats::student_two_sided(1.0 - FALSE_ALARM, 1e6) * self.error;
+        (self.slope.abs() - chance) * 1e6 > PLAUSIBLE_PPM
     }
 
     fn at(&self, at: f64) -> f64 {
@@ -142,5 +149,37 @@ impl StepLine {
             Self { by: other - one, squares: squares(before, one) + squares(after, other) }
         };
         (-1000..=1000).map(|k| at(f64::from(k) * 5e-7)).min_by(|a, b| a.squares.total_cmp(&b.squares))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts(offsets_ms: &[f64], error_ms: f64) -> Vec<Part> {
+        let part = |(index, offset_ms): (i64, &f64)| {
+            let begin_ns = index * 5_000_000_000;
+            #[expect(clippy::cast_precision_loss, reason = "some seconds")]
+            let at = begin_ns as f64 * 1e-9;
+            Part { at, begin_ns, offset: offset_ms * 1e-3, error: error_ms * 1e-3 }
+        };
+        (0..).zip(offsets_ms).map(part).collect()
+    }
+
+    #[test]
+    fn a_slope_within_its_error_is_no_step() {
+        // 1000 ppm between parts of 5 s, known to 5 ms each.
+        assert_eq!(judge(&parts(&[0.0, 5.0], 5.0), 0.95), ClockShape::Untested);
+        assert_eq!(judge(&parts(&[0.0, 5.0, 10.0], 5.0), 0.95), ClockShape::Linear);
+    }
+
+    #[test]
+    fn a_step_beyond_its_error_is_told() {
+        for offsets_ms in [&[0.0, 40.0][..], &[0.0, 0.0, 40.0, 40.0]] {
+            let ClockShape::Stepped { by_ms, .. } = judge(&parts(offsets_ms, 0.5), 0.95) else {
+                panic!("{offsets_ms:?}")
+            };
+            assert!(by_ms.contains(-40.0) && !by_ms.contains(0.0), "{by_ms:?}");
+        }
     }
 }
