@@ -11,11 +11,12 @@ use power_core::{Channel, Scope};
 use serde::{Deserialize, Serialize};
 
 use crate::card::{CARD_VERSION, SensorCard};
+pub use crate::lattices::Apart;
 use crate::load::{Load, Loaded};
 use crate::priors::{self, Prior};
 use crate::run::{ChannelRef, Run, TimeBase};
 use crate::traces::{self, power_channels};
-use crate::{Error, Result, character_words};
+use crate::{Error, Result, character_words, lattices};
 
 /// Gains that a sensor can have against a reference of the same power.
 const PLAUSIBLE_GAINS: (f64, f64) = (0.8, 1.25);
@@ -42,6 +43,9 @@ pub struct RunCharacter {
     pub reference: Option<Load>,
     /// One card a channel, in the order of the run.
     pub sensors: Vec<SensorCard>,
+    /// How the lattices of the same field of several devices lie to each other.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lattices: Vec<Apart>,
     /// What a reader has to know about the data.
     pub notes: Vec<String>,
 }
@@ -71,7 +75,8 @@ pub fn characterise(run: &Run, request: &Request) -> Result<RunCharacter> {
         card(run, *channel, readings, reference.as_ref(), loaded.as_ref(), request.seed)
     });
     notes.dedup();
-    Ok(RunCharacter { schema_version: 1, run: run.name(), reference, sensors: cards, notes })
+    let lattices = lattices::apart(&cards);
+    Ok(RunCharacter { schema_version: 1, run: run.name(), reference, sensors: cards, lattices, notes })
 }
 
 /// What the cards of `found` rest on, drawn, in the order of its sensors.

@@ -20,6 +20,7 @@ pub mod export;
 mod extent;
 pub mod import;
 pub mod inventory;
+mod lattices;
 pub mod load;
 pub mod node;
 #[cfg(unix)]

@@ -9,9 +9,10 @@ use harness::card::SensorCard;
 use harness::characterise::{Request, RunCharacter, characterise};
 use harness::import::{Format, ImportRequest, import, time::parse_utc_offset};
 use harness::load::Load;
-use harness::run::Run;
+use harness::run::{NewRun, Origin, Row, RowValue, Run, RunWriter, TimeBase};
 use power_analysis::characterise::{PeriodVerdict, TransientClass, TransientRefusal};
 use power_analysis::stats::Estimate;
+use power_core::{Channel, Descriptor, Quantity, Scope};
 
 fn bundled() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../recordings/h200-short-epochs")
@@ -122,6 +123,35 @@ fn json_is_what_the_library_gives() {
     let printed: RunCharacter = serde_json::from_str(&out).unwrap();
     let request = Request { channels: vec!["counter/energy".into()], seed: 1, ..Request::default() };
     assert_eq!(printed, characterise(&Run::open(&bundled()).unwrap(), &request).unwrap());
+}
+
+#[test]
+fn lattices_of_two_gpus_are_laid_beside_each_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let origin = Origin::Recorded { command: Vec::new(), exit_code: Some(0) };
+    let new = NewRun::new(TimeBase::HostMonotonic, origin);
+    let mut run = RunWriter::create(&folder.path().join("run"), new).unwrap();
+    for (gpu, phase_ms) in [("gpu0", 17), ("gpu1", 47), ("gpu2", 97)] {
+        let channels = vec![Channel::new("power.draw", Quantity::power()).with_scope(Scope::Board)];
+        let source = run.add_source(gpu, Descriptor::new("nvml", format!("a GPU {gpu}"), channels)).unwrap();
+        // Polled each 7 ms, which drifts through the period.
+        for poll in 0..4000_i64 {
+            let t_ms = 7 * poll;
+            let published = (t_ms - phase_ms).div_euclid(100);
+            let watts = 100.0 + f64::from(i32::try_from(published * 7919 % 101).unwrap());
+            run.push(source, Row::at(0, t_ms * 1_000_000, RowValue::Number(watts))).unwrap();
+        }
+    }
+    let run = run.finish().unwrap();
+    let found = characterise(&run, &Request { seed: 1, ..Request::default() }).unwrap();
+    let apart: Vec<_> = found.lattices.iter().map(|apart| (apart.second.as_str(), apart.apart_ms)).collect();
+    assert_eq!(apart.len(), 2, "{:?}", found.lattices);
+    for ((second, apart_ms), (gpu, truth)) in apart.into_iter().zip([("gpu1", 30.0), ("gpu2", -20.0)]) {
+        assert_eq!(second, format!("{gpu}/power.draw"));
+        assert!(apart_ms.contains(truth) && apart_ms.half_width() < 8.0, "{apart_ms:?}");
+    }
+    let (out, _, _) = wattproof(&["characterise"], &folder.path().join("run"));
+    assert!(out.contains("When several devices publish"), "{out}");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use super::Outcome;
 use super::output::{JsonOption, message, paragraph, table};
 use crate::card::{self, SensorCard};
 use crate::character_words::load_cannot_tell;
-use crate::characterise::{Request, RunCharacter, characterise, draw};
+use crate::characterise::{Apart, Request, RunCharacter, characterise, draw};
 use crate::load::Load;
 use crate::run::Run;
 use crate::{Error, Result, report};
@@ -96,6 +96,16 @@ fn text(found: &RunCharacter) -> String {
         for sentence in &card.verdict {
             paragraph(&mut text, 2, sentence);
         }
+    }
+    if !found.lattices.is_empty() {
+        text.push_str("\nWhen several devices publish: by how much the second is later than the first\n");
+        let row = |apart: &Apart| {
+            let numbers = [apart.apart_ms.value, apart.apart_ms.low, apart.apart_ms.high, apart.period_ms];
+            let named = vec![apart.second.clone(), apart.first.clone()];
+            named.into_iter().chain(numbers.map(|ms| format!("{ms:.1}"))).collect()
+        };
+        let rows: Vec<Vec<String>> = found.lattices.iter().map(row).collect();
+        table(&mut text, &["second", "first", "ms", "from", "to", "T ms"], &rows);
     }
     if !found.notes.is_empty() {
         text.push_str("\nNotes\n");

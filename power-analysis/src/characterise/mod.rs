@@ -24,7 +24,7 @@ pub use cost::{CallCost, call_cost};
 pub use counter::{CounterRatio, counter_ratios};
 pub use events::{Change, changes};
 pub use noise::{Quantum, noise_w, quantum};
-pub use period::{PeriodVerdict, Published, UpdatePeriod, update_period};
+pub use period::{LatticePoint, PeriodVerdict, Published, UpdatePeriod, update_period};
 pub use pictures::{Pictures, Surface, pictures};
 pub use plateaus::{Plateau, PlateauFit, PlateauSettings, plateaus};
 pub use sensor::{Character, CharacterSettings, Driven, characterise};

@@ -41,6 +41,18 @@ pub struct UpdatePeriod {
     pub steps: [usize; 5],
     /// Stretches between which the lattice was broken or nothing was seen.
     pub stretches: usize,
+    /// One of the lattice's points.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub point: Option<LatticePoint>,
+}
+
+/// A moment at which a sensor publishes, by which lattices can be laid beside each other.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct LatticePoint {
+    /// When, in the middle of the longest unbroken stretch, on the run's time base.
+    pub at_ns: i64,
+    /// Half width of its 95 % interval in milliseconds, with what the spacing of the readings leaves open.
+    pub within_ms: f64,
 }
 
 /// What the changes of a sensor's value say of its period.
@@ -90,6 +102,7 @@ pub fn update_period(readings: &Readings, changes: &[Change], confidence: f64) -
         missing: None,
         steps: [0; 5],
         stretches: 0,
+        point: None,
     };
     let unsnapped = || Published {
         times_ns: changes.iter().map(|change| change.middle_ns).collect(),
@@ -119,6 +132,7 @@ pub fn update_period(readings: &Readings, changes: &[Change], confidence: f64) -
     };
     describe(&mut period, &lattice, confidence);
     let published = snap(changes, origin, &lattice);
+    period.point = point(&lattice, origin, published.slack_ns);
     (period, published)
 }
 
@@ -139,6 +153,16 @@ fn describe(period: &mut UpdatePeriod, lattice: &Lattice, confidence: f64) {
     let missing = if possible > 0 { 1.0 - count(seen) / count(possible) } else { 0.0 };
     period.missing = Some(missing);
     period.verdict = if missing > 0.25 { PeriodVerdict::Sparse } else { PeriodVerdict::Lattice };
+}
+
+fn point(lattice: &Lattice, origin: i64, slack_ns: i64) -> Option<LatticePoint> {
+    let longest = lattice.stretches.iter().max_by_key(|stretch| stretch.numbers.len())?;
+    let middle = longest.numbers.get(longest.numbers.len() / 2)?;
+    let chance_s = 1.96 * lattice.residual / count(longest.numbers.len()).sqrt();
+    Some(LatticePoint {
+        at_ns: origin.saturating_add(nanoseconds(longest.at(*middle))),
+        within_ms: milliseconds(slack_ns) + chance_s * 1e3,
+    })
 }
 
 fn snap(changes: &[Change], origin: i64, lattice: &Lattice) -> Published {
