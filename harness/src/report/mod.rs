@@ -13,6 +13,7 @@ mod axis;
 mod bland_altman;
 mod box_plot;
 mod cap;
+mod corrections;
 mod curve;
 mod data;
 mod distribution;
@@ -58,7 +59,7 @@ const POLICY: &str =
 const STYLE: &str = include_str!("assets/style.css");
 
 /// The script's parts, in the order in which they need each other.
-const SCRIPT: [&str; 9] = [
+const SCRIPT: [&str; 10] = [
     include_str!("assets/data.js"),
     include_str!("assets/curve.js"),
     include_str!("assets/axis.js"),
@@ -66,6 +67,7 @@ const SCRIPT: [&str; 9] = [
     include_str!("assets/zoom.js"),
     include_str!("assets/hover.js"),
     include_str!("assets/points.js"),
+    include_str!("assets/corrections.js"),
     include_str!("assets/table.js"),
     include_str!("assets/main.js"),
 ];
