@@ -19,6 +19,7 @@ mod data;
 mod distribution;
 mod drawn;
 mod figure;
+mod figure_files;
 mod head;
 mod method;
 mod node;
@@ -41,12 +42,15 @@ use std::fmt::Write as _;
 pub use self::audit::audit_page;
 use self::curve::{Corners, Curve};
 use self::drawn::Drawn;
+#[cfg(feature = "png")]
+pub use self::figure_files::Painter;
+pub use self::figure_files::{FigureFile, HAS_PNG, figures_of, write_figures};
 pub use self::node::NodeSection;
 #[cfg(unix)]
 pub use self::overhead::overhead_page;
 pub use self::sensor_card::card_page;
 #[cfg(unix)]
-pub use self::study::{study_page, write_study_figures};
+pub use self::study::study_page;
 use self::text::{escape, name};
 use crate::Result;
 use crate::comparison::RunComparison;

@@ -2,8 +2,8 @@
 
 usage: check_page.py PAGE.html [--thinned | --plain | --corrected]
 
-With --thinned, tables and print are left out; with --plain, all that needs phases; with --corrected, only what cards correct
-is looked at.
+With --thinned, tables and print are left out; with --plain, all that needs phases; with --corrected, only
+what cards correct is looked at.
 """
 
 import json

@@ -29,7 +29,7 @@ const addCorrections = (figure, sensor, plot) => {
 
   for (const svg of stage.querySelectorAll("svg")) {
     // From left to right, as they are drawn. A page has only so many phases by name.
-    const points = readPoints(svg).filter((point) => phases[point.phase] && page.sensors[sensor].corrected.shown.length > point.phase);
+    const points = readPoints(svg).filter((point) => phases[point.phase]);
     const box = svg.viewBox.baseVal;
     const cross = make(svg, "path", { class: "cross" });
     let at = -1;

@@ -59,8 +59,8 @@ impl Layout {
         let bottom = lanes.last().map_or(floor, |(_, above)| above + LANE + 2.0);
         let height = bottom + FOOT;
         let mut svg = format!(
-            "<svg class=\"{class}\" viewBox=\"0 0 {width} {height}\" role=\"img\" aria-label=\"Error of the energy of each phase, as shown \
-             and as corrected\"><g class=\"grid\">"
+            "<svg class=\"{class}\" viewBox=\"0 0 {width} {height}\" role=\"img\" \
+             aria-label=\"Error of the energy of each phase, as shown and as corrected\"><g class=\"grid\">"
         );
         for (value, _) in y.ticks(TICKS) {
             let _ = write!(svg, "<path d=\"M{left},{}H{}\"/>", coordinate(y.at(value)), width - RIGHT);
@@ -112,7 +112,8 @@ impl Layout {
         ));
         let _ = write!(
             svg,
-            "<text class=\"title\" text-anchor=\"middle\" transform=\"translate(13 {}) rotate(-90)\">error of energy, %</text></g></svg>",
+            "<text class=\"title\" text-anchor=\"middle\" transform=\"translate(13 {}) rotate(-90)\">error of energy, %\
+             </text></g></svg>",
             coordinate(TOP + errors / 2.0)
         );
         svg

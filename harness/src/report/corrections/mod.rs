@@ -99,10 +99,10 @@ pub(super) fn figure(judged: &Judged, sensors: usize) -> Option<String> {
         let _ = write!(caption, " {} beyond the axis, drawn at its edge.", grouped(beyond));
     }
     Some(format!(
-        "<figure class=\"corrections\"><div class=\"tools\" hidden><span class=\"hint\">A click on a phase shows it in the \
-         traces. Keys when the figure has the focus: ← → from phase to phase, Enter for a click.</span></div>\
-         <div class=\"stage\">{svgs}<div class=\"tip\" hidden></div></div><output class=\"spoken\" aria-live=\"polite\"></output>{}\
-         <figcaption><b>Corrected phases.</b> {caption}</figcaption></figure>",
+        "<figure class=\"corrections\"><div class=\"tools\" hidden><span class=\"hint\">A click on a phase shows it in \
+         the traces. Keys when the figure has the focus: ← → from phase to phase, Enter for a click.</span></div>\
+         <div class=\"stage\">{svgs}<div class=\"tip\" hidden></div></div>\
+         <output class=\"spoken\" aria-live=\"polite\"></output>{}<figcaption><b>Corrected phases.</b> {caption}</figcaption></figure>",
         legend(&places)
     ))
 }
