@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use harness::comparison::{self, Request};
+use harness::correction::Cards;
 use harness::report;
 use harness::run::{Run, TimeBase};
 use power_core::{Channel, Quantity};
@@ -16,8 +17,11 @@ use synthetic::swings;
 
 /// Writes the page of a run and has the script check it.
 fn check(dir: &Path, run: &Run, reference: &str, options: &[&str]) {
-    let request = Request { reference: reference.into(), seed: 1, ..Request::default() };
-    let comparison = comparison::compare(run, &request).unwrap();
+    check_request(dir, run, &Request { reference: reference.into(), seed: 1, ..Request::default() }, options);
+}
+
+fn check_request(dir: &Path, run: &Run, request: &Request, options: &[&str]) {
+    let comparison = comparison::compare(run, request).unwrap();
     let page = dir.join("report.html");
     std::fs::write(&page, report::page(run, &comparison).unwrap()).unwrap();
     let python = std::env::var_os("WATTPROOF_PYTHON").unwrap_or_else(|| "python3".into());
@@ -45,6 +49,22 @@ fn a_browser_copes_with_a_thinned_trace() {
     let dir = tempfile::tempdir().unwrap();
     let run = synthetic::typical(&dir.path().join("run"), 300, 1);
     check(dir.path(), &run, "meter/power", &["--thinned"]);
+}
+
+#[test]
+#[ignore = "needs Chromium and Python with playwright"]
+fn a_browser_shows_what_cards_correct() {
+    let dir = tempfile::tempdir().unwrap();
+    let there = |path: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path);
+    let run = Run::open(&there("recordings/h200-short-epochs")).unwrap();
+    let request = Request {
+        reference: "ring/power".into(),
+        sensors: ["nvml/power_usage", "nvml/power_instant"].map(str::to_owned).to_vec(),
+        seed: 1,
+        cards: Cards::read(&[there("docs/cards")]).unwrap(),
+        ..Request::default()
+    };
+    check_request(dir.path(), &run, &request, &["--corrected"]);
 }
 
 #[test]

@@ -3,6 +3,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a set-up that fails is a test that fails")]
 
+#[cfg(feature = "png")]
+#[path = "report/pictures.rs"]
+mod pictures;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread::sleep;
@@ -66,7 +70,8 @@ fn a_killed_study_goes_on_and_its_page_is_whole() {
     first.kill().unwrap();
     first.wait().unwrap();
     let tables = dir.path().join("tables");
-    let output = study(&folder).arg("--tables").arg(&tables).output().unwrap();
+    let figures = dir.path().join("figures");
+    let output = study(&folder).arg("--tables").arg(&tables).arg("--figures").arg(&figures).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && said.contains("goes on"), "{said}");
     assert!(folder.join("runs/E1-002").is_dir(), "it went on with the rest of the trainings");
@@ -75,6 +80,14 @@ fn a_killed_study_goes_on_and_its_page_is_whole() {
     assert_eq!(results["finished"], true);
     assert_eq!(results["experiments"][0]["trainings"], 8, "each training once");
     found_what_is_true(&results);
+    #[cfg(feature = "png")]
+    {
+        let names = pictures::check(&figures);
+        for name in ["figure-1-0", "figure-2", "figure-3", "figure-4-all", "figure-5-memory-one", "figure-8"]
+        {
+            assert!(names.iter().any(|found| found == name), "no {name} in {names:?}");
+        }
+    }
     assert!(std::fs::read_to_string(tables.join("table-1.tex")).unwrap().contains("\\toprule"));
     let again = study(&folder).output().unwrap();
     assert!(again.status.success() && String::from_utf8_lossy(&again.stderr).contains("is done"));

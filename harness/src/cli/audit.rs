@@ -6,12 +6,13 @@ use std::path::PathBuf;
 use clap::Args;
 use power_analysis::audit::{Finding, Hardware, Severity};
 
-use super::output::{JsonOption, message, paragraph};
+use super::output::{JsonOption, paragraph};
+use super::page::FiguresOption;
 use super::{Outcome, number_at_least_0};
+use crate::Result;
 use crate::audit::table::ColumnChoice;
 use crate::audit::{AuditFormat, AuditRequest, BenchmarkAudit, audit};
 use crate::report::audit_page;
-use crate::{Error, Result};
 
 /// Judge a published energy-aware benchmark by its own figures: known faults by their traces, and what can be concluded.
 ///
@@ -53,6 +54,8 @@ pub(super) struct Arguments {
     /// Write the audit as one HTML page.
     #[arg(short, long, value_name = "FILE.html")]
     report: Option<PathBuf>,
+    #[command(flatten)]
+    figures: FiguresOption,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Outcome> {
@@ -71,11 +74,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome> {
             gpu_names: Vec::new(),
         },
     })?;
-    if let Some(path) = &arguments.report {
-        std::fs::write(path, audit_page(&found)).map_err(|error| Error::io(path, "write", error))?;
-        message(&format!("report: {}", path.display()));
-    }
     arguments.json.write(&found, &text(&found))?;
+    arguments.figures.write(arguments.report.as_deref(), || Ok(audit_page(&found)))?;
     Ok(if found.audit.faults() > 0 { Outcome::Failed } else { Outcome::Fine })
 }
 

@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::Outcome;
 use super::output::{JsonOption, message, paragraph, table};
+use super::page::FiguresOption;
 use crate::card::{self, SensorCard};
 use crate::character_words::load_cannot_tell;
 use crate::characterise::{Apart, Request, RunCharacter, characterise, draw};
@@ -39,6 +40,8 @@ pub(super) struct Arguments {
     /// Also write a page with what the cards rest on.
     #[arg(long, value_name = "FILE.html")]
     report: Option<PathBuf>,
+    #[command(flatten)]
+    figures: FiguresOption,
     /// Start of all random numbers: the same seed gives the same result.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -69,12 +72,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome> {
             message(&format!("card: {}", card.save(&dir)?.display()));
         }
     }
-    if let Some(path) = &arguments.report {
-        let page = report::card_page(&found, &draw(&run, &found)?);
-        std::fs::write(path, page).map_err(|error| Error::io(path, "write", error))?;
-        message(&format!("report: {}", path.display()));
-    }
     arguments.json.write(&found, &text(&found))?;
+    let page = || Ok(report::card_page(&found, &draw(&run, &found)?));
+    arguments.figures.write(arguments.report.as_deref(), page)?;
     // Sensors of which nothing was asked are no failure.
     let mut driven = found.sensors.iter().filter(|card| card.reference.is_some()).peekable();
     let in_vain = driven.peek().is_some() && driven.all(|card| load_cannot_tell(&card.character));

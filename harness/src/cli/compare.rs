@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 
-use super::output::{JsonOption, message, paragraph, table};
+use super::output::{JsonOption, paragraph, table};
+use super::page::FiguresOption;
 use super::{Outcome, duration};
 use crate::comparison::{self, Judged, Request, RunComparison};
 use crate::correction::{Cards, Correction};
-use crate::report::NodeSection;
 use crate::run::Run;
 use crate::{Error, Result, report, traces, words};
 
@@ -31,6 +31,8 @@ pub(super) struct Arguments {
     /// Also write the report page.
     #[arg(long, value_name = "FILE.html")]
     report: Option<PathBuf>,
+    #[command(flatten)]
+    figures: FiguresOption,
     #[command(flatten)]
     json: JsonOption,
 }
@@ -104,25 +106,10 @@ impl Choice {
 
 pub(super) fn run(arguments: &Arguments) -> Result<Outcome> {
     let (run, comparison) = arguments.choice.compare()?;
-    if let Some(path) = &arguments.report {
-        write_report(&run, &comparison, None, path)?;
-    }
     arguments.json.write(&comparison, &text(&comparison, arguments))?;
+    arguments.figures.write(arguments.report.as_deref(), || report::page(&run, &comparison))?;
     let failed = comparison.sensors.iter().any(|judged| judged.failed);
     Ok(if failed { Outcome::Failed } else { Outcome::Fine })
-}
-
-/// Writes the report page and says so.
-pub(super) fn write_report(
-    run: &Run,
-    comparison: &RunComparison,
-    node: Option<&NodeSection>,
-    path: &Path,
-) -> Result<()> {
-    let page = report::page_with_node(run, comparison, node)?;
-    std::fs::write(path, page).map_err(|error| Error::io(path, "write", error))?;
-    message(&format!("report: {}", path.display()));
-    Ok(())
 }
 
 fn text(comparison: &RunComparison, arguments: &Arguments) -> String {

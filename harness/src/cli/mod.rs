@@ -28,6 +28,7 @@ mod methods_virtual;
 mod output;
 #[cfg(unix)]
 mod overhead;
+mod page;
 mod plan;
 #[cfg(unix)]
 mod progress;

@@ -8,13 +8,14 @@ use clap::Args;
 
 use super::Outcome;
 use super::output::{JsonOption, message, paragraph, table};
+use super::page::FiguresOption;
 use crate::inventory::Inventory;
 use crate::overhead::words::{
     INTERFERENCE, POLLERS, RATES, interference_cells, poller_cells, rate_tables, sentences,
 };
 use crate::overhead::{Overhead, Plan, measure};
 use crate::rig::Rig;
-use crate::{Error, Result, report};
+use crate::{Result, report};
 
 /// Measure what measuring costs: rates, threads, other readers, a workload's slowdown, power.
 ///
@@ -31,6 +32,8 @@ pub(super) struct Arguments {
     /// Also write a page with the figures.
     #[arg(long, value_name = "FILE.html")]
     report: Option<PathBuf>,
+    #[command(flatten)]
+    figures: FiguresOption,
     /// Start of all random numbers.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -60,12 +63,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome> {
             }
         }
     };
-    if let Some(path) = &arguments.report {
-        std::fs::write(path, report::overhead_page(&overhead))
-            .map_err(|error| Error::io(path, "write", error))?;
-        message(&format!("report: {}", path.display()));
-    }
     arguments.json.write(&overhead, &text(&overhead))?;
+    arguments.figures.write(arguments.report.as_deref(), || Ok(report::overhead_page(&overhead)))?;
     Ok(Outcome::Fine)
 }
 
@@ -84,7 +83,8 @@ fn on_virtual_rig(plan: &Plan, tell: &mut dyn FnMut(&str)) -> Result<Overhead> {
 
 #[cfg(not(feature = "virtual"))]
 fn on_virtual_rig(_: &Plan, _: &mut dyn FnMut(&str)) -> Result<Overhead> {
-    Err(Error::new("this program was built without the virtual rig").mend("name the sources by --rig FILE"))
+    Err(crate::Error::new("this program was built without the virtual rig")
+        .mend("name the sources by --rig FILE"))
 }
 
 fn text(overhead: &Overhead) -> String {

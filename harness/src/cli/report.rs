@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::Outcome;
-use super::compare::{Choice, write_report};
+use super::compare::Choice;
+use super::page::FiguresOption;
 use crate::Result;
 use crate::node::{EstimateRequest, estimate, method_errors, node_levels, read_model};
-use crate::report::NodeSection;
+use crate::report::{NodeSection, page_with_node};
 
 /// Write the comparison of a run as one HTML page that opens offline.
 #[derive(Debug, Args)]
@@ -21,6 +22,8 @@ pub(super) struct Arguments {
     /// Model of the node, as `calibrate` writes it: adds a section on the whole node.
     #[arg(short, long, value_name = "MODEL")]
     model: Option<PathBuf>,
+    #[command(flatten)]
+    figures: FiguresOption,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Outcome> {
@@ -38,7 +41,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome> {
             })
         }
     };
-    write_report(&run, &comparison, node.as_ref(), &arguments.output)?;
+    let page = || page_with_node(&run, &comparison, node.as_ref());
+    arguments.figures.write(Some(&arguments.output), page)?;
     let failed = comparison.sensors.iter().any(|judged| judged.failed);
     Ok(if failed { Outcome::Failed } else { Outcome::Fine })
 }

@@ -13,6 +13,7 @@ use power_analysis::study::Thresholds;
 
 use super::Outcome;
 use super::output::{JsonOption, message, paragraph};
+use super::page::FiguresOption;
 use crate::study::analyse::analyse;
 use crate::study::conduct::{Conducted, conduct, default_folder};
 use crate::study::folder::Folder;
@@ -62,9 +63,8 @@ pub(super) struct Arguments {
     /// Write every table as CSV and LaTeX into DIR.
     #[arg(long, value_name = "DIR")]
     tables: Option<PathBuf>,
-    /// Write every figure as SVG into DIR.
-    #[arg(long, value_name = "DIR")]
-    figures: Option<PathBuf>,
+    #[command(flatten)]
+    figures: FiguresOption,
     #[command(flatten)]
     json: JsonOption,
 }
@@ -87,20 +87,16 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome> {
         }
     }
     let results = analyse(&folder)?;
-    let page = arguments.report.clone().unwrap_or_else(|| folder.dir().join("report.html"));
-    std::fs::write(&page, report::study_page(&results)?).map_err(|error| Error::io(&page, "write", error))?;
     if let Some(dir) = &arguments.tables {
         tables::write(&results, dir)?;
-    }
-    if let Some(dir) = &arguments.figures {
-        report::write_study_figures(&results, dir)?;
     }
     let json = serde_json::to_vec(&results)
         .map_err(|error| Error::new("cannot write the results as JSON").because(error))?;
     let kept = folder.dir().join("results.json");
     std::fs::write(&kept, json).map_err(|error| Error::io(&kept, "write", error))?;
     arguments.json.write(&results, &text(&results))?;
-    message(&format!("page: {}", page.display()));
+    let page = arguments.report.clone().unwrap_or_else(|| folder.dir().join("report.html"));
+    arguments.figures.write(Some(&page), || report::study_page(&results))?;
     Ok(Outcome::Fine)
 }
 

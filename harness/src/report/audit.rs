@@ -6,7 +6,7 @@ use power_analysis::audit::{Finding, ImpliedPower, Principle, PrincipleVerdict, 
 
 use super::axis::{Scale, round_range};
 use super::curve::coordinate;
-use super::figure::{Frame, X_PIXELS, Y_PIXELS, as_f64};
+use super::figure::{self, Frame, X_PIXELS, Y_PIXELS, as_f64};
 use super::text::{counted, escape, name, plain, significant};
 use super::{POLICY, STYLE};
 use crate::audit::BenchmarkAudit;
@@ -176,9 +176,11 @@ fn histogram(implied: &[ImpliedPower]) -> Option<String> {
     if !stated.is_empty() {
         frame.path("line reference", &steps(&of_stated, &y));
     }
-    let second = if stated.is_empty() { "no power is stated" } else { "dashed the power as stated" };
+    let curves = [("line sensor", "by the energy"), ("line reference", "as stated")];
+    let legend = figure::legend(curves.into_iter().take(1 + usize::from(!stated.is_empty())));
+    let second = if stated.is_empty() { "no power is stated" } else { "beside it the power as stated" };
     Some(format!(
-        "<figure>{}<figcaption><b>Power that the energies imply.</b> Solid energy over time, by the label of the energy; \
+        "<figure>{}{legend}<figcaption><b>Power that the energies imply.</b> Energy over time, by the label of the energy; \
          {second}. Two hills a factor of 1000 apart are a wrong unit.</figcaption></figure>",
         frame.finish()
     ))

@@ -1,6 +1,7 @@
 //! What a page can hold of a comparison: a run may have any number of phases and faults.
 
 use power_analysis::Comparison;
+use power_analysis::correct::CorrectedPhase;
 use power_analysis::faults::Fault;
 
 use crate::comparison::RunComparison;
@@ -10,6 +11,9 @@ const PHASE_BYTES: usize = 2_000_000;
 
 /// Bytes that a phase takes without its name.
 const BYTES_A_PHASE: usize = 620;
+
+/// Bytes that the correction of a phase takes without its name.
+const BYTES_A_CORRECTION: usize = 420;
 
 /// Bytes of the page for the faults of all sensors.
 const FAULT_BYTES: usize = 300_000;
@@ -37,16 +41,27 @@ pub(super) fn cap(comparison: &RunComparison) -> (RunComparison, Vec<Whole>) {
         .sensors
         .iter_mut()
         .map(|judged| {
-            judged.comparison.as_mut().map_or_else(Whole::default, |compared| cut(compared, sensors))
+            let corrected = judged.corrected.as_mut().map(|found| &mut found.phases);
+            judged
+                .comparison
+                .as_mut()
+                .map_or_else(Whole::default, |compared| cut(compared, corrected, sensors))
         })
         .collect();
     (capped, whole)
 }
 
-fn cut(compared: &mut Comparison, sensors: usize) -> Whole {
+fn cut(compared: &mut Comparison, corrected: Option<&mut Vec<CorrectedPhase>>, sensors: usize) -> Whole {
     let whole = Whole { phases: compared.phases.len(), faults: compared.faults.len() };
-    let name = |row: &power_analysis::PhaseRow| BYTES_A_PHASE + 2 * row.phase.name.len();
+    let (bytes, names) = match &corrected {
+        Some(_) => (BYTES_A_PHASE + BYTES_A_CORRECTION, 3),
+        None => (BYTES_A_PHASE, 2),
+    };
+    let name = |row: &power_analysis::PhaseRow| bytes + names * row.phase.name.len();
     compared.phases.truncate(fitting(compared.phases.iter().map(name), PHASE_BYTES / sensors));
+    if let Some(corrected) = corrected {
+        corrected.truncate(compared.phases.len());
+    }
     let words = |fault: &Fault| BYTES_A_FAULT + 3 * fault.detail.len();
     compared.faults.truncate(fitting(compared.faults.iter().map(words), FAULT_BYTES / sensors));
     whole

@@ -1,13 +1,15 @@
 //! The page's data for its script: one line of the comparison, one of what is drawn.
 
+use power_analysis::correct::Refused;
 use power_analysis::faults::Fault;
+use power_analysis::stats::Estimate;
 use serde::Serialize;
 
 use super::curve::{Curve, Shape, micros};
 use super::drawn::Drawn;
 use super::overlay::{LAYOUT, Layout};
 use super::text::script_json;
-use super::verdict;
+use super::{corrections, verdict};
 use crate::Result;
 use crate::comparison::{Judged, RunComparison};
 
@@ -64,6 +66,19 @@ struct Sensor<'a> {
     /// One letter a phase.
     verdicts: String,
     faults: Vec<FaultSpan<'a>>,
+    /// What its card makes of the phases; `None` where it corrects none.
+    corrected: Option<Corrections>,
+}
+
+/// Corrected phases by column; errors in per cent.
+#[derive(Debug, Serialize)]
+struct Corrections {
+    shown: Vec<Option<f64>>,
+    value: Vec<Option<f64>>,
+    low: Vec<Option<f64>>,
+    high: Vec<Option<f64>>,
+    /// Why it has no energy.
+    refused: Vec<Option<String>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -96,6 +111,7 @@ pub(super) fn json(comparison: &RunComparison, capped: &RunComparison, drawn: &D
                 view_us: drawn.as_ref().map_or((0.0, 0.0), |sensor| sensor.view),
                 verdicts: letters(judged),
                 faults: faults(listed, origin),
+                corrected: corrections(judged),
             })
             .collect(),
     };
@@ -146,6 +162,7 @@ pub(super) fn of_series<'a>(
         view_us,
         verdicts: letters.clone(),
         faults: Vec::new(),
+        corrected: None,
     });
     Page {
         origin_ns: origin_ns.to_string(),
@@ -178,6 +195,24 @@ fn phases(comparison: &RunComparison, origin_ns: i64) -> Phases<'_> {
 fn letters(judged: &Judged) -> String {
     let rows = judged.comparison.iter().flat_map(|compared| compared.phases.iter().take(MOST_PHASES));
     rows.map(|row| verdict::class(row.verdict).1).collect()
+}
+
+fn corrections(judged: &Judged) -> Option<Corrections> {
+    let correction = judged.corrected.as_ref().filter(|found| found.refused.is_none())?;
+    let compared = judged.comparison.as_ref()?;
+    let rows = || correction.phases.iter().zip(&compared.phases).take(MOST_PHASES);
+    // A hundredth of a per cent is finer than any of them is known.
+    let percent = |share: f64| (share * 1e4).round() / 1e2;
+    let errors = |of: fn(&Estimate) -> f64| {
+        rows().map(|(phase, row)| Some(percent(of(&corrections::error(phase, row)?)))).collect()
+    };
+    Some(Corrections {
+        shown: rows().map(|(_, row)| row.error.map(percent)).collect(),
+        value: errors(|error| error.value),
+        low: errors(|error| error.low),
+        high: errors(|error| error.high),
+        refused: rows().map(|(phase, _)| phase.refused.map(Refused::words)).collect(),
+    })
 }
 
 fn faults(judged: &Judged, origin_ns: i64) -> Vec<FaultSpan<'_>> {

@@ -6,7 +6,7 @@ use power_analysis::{Agreement, Distribution, Matching};
 
 use super::axis::{Scale, round_range};
 use super::curve::coordinate;
-use super::figure::{Frame, X_PIXELS, Y_PIXELS};
+use super::figure::{self, Frame, X_PIXELS, Y_PIXELS};
 use super::text::{number, plain, significant};
 
 /// The figure and its caption, as HTML; `None` without distributions.
@@ -39,8 +39,9 @@ pub(super) fn figure(agreement: &Agreement) -> Option<String> {
         frame.path("ks", &format!("M{at},{a}V{b}m-4,0h8M{at},{a}m-4,0h8"));
     }
     Some(format!(
-        "<figure>{}<figcaption><b>Distribution.</b> {}</figcaption></figure>",
+        "<figure>{}{}<figcaption><b>Distribution.</b> {}</figcaption></figure>",
         frame.finish(),
+        figure::legend([("line sensor", "sensor"), ("line reference", "reference")]),
         caption(agreement, distribution)
     ))
 }
@@ -49,7 +50,7 @@ fn caption(agreement: &Agreement, distribution: &Distribution) -> String {
     let ks = distribution.kolmogorov_smirnov;
     let w = distribution.wasserstein;
     let mut caption = format!(
-        "Solid the sensor, dashed the reference. At {} W they are furthest apart, D = {}",
+        "At {} W they are furthest apart, D = {}",
         significant(ks.location),
         number(Some(ks.statistic), 3)
     );

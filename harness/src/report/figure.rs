@@ -104,6 +104,17 @@ pub(super) fn text(x: f64, y: f64, anchor: &str, class: &str, content: &str) -> 
     )
 }
 
+/// The legend of curves, as HTML: the class of each and what it is.
+pub(super) fn legend<'a>(curves: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+    let keys = curves.into_iter().map(|(class, words)| {
+        format!(
+            "<li><svg class=\"key\" viewBox=\"0 0 24 10\" aria-hidden=\"true\"><path class=\"{class}\" d=\"M0,5H24\"/></svg>{}</li>",
+            escape(words)
+        )
+    });
+    format!("<ul class=\"legend\">{}</ul>", keys.collect::<String>())
+}
+
 /// Marks in the scatter plots of all sensors together.
 const MARKS: usize = 9000;
 

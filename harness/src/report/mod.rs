@@ -13,11 +13,13 @@ mod axis;
 mod bland_altman;
 mod box_plot;
 mod cap;
+mod corrections;
 mod curve;
 mod data;
 mod distribution;
 mod drawn;
 mod figure;
+mod figure_files;
 mod head;
 mod method;
 mod node;
@@ -40,12 +42,15 @@ use std::fmt::Write as _;
 pub use self::audit::audit_page;
 use self::curve::{Corners, Curve};
 use self::drawn::Drawn;
+#[cfg(feature = "png")]
+pub use self::figure_files::Painter;
+pub use self::figure_files::{FigureFile, HAS_PNG, figures_of, write_figures};
 pub use self::node::NodeSection;
 #[cfg(unix)]
 pub use self::overhead::overhead_page;
 pub use self::sensor_card::card_page;
 #[cfg(unix)]
-pub use self::study::{study_page, write_study_figures};
+pub use self::study::study_page;
 use self::text::{escape, name};
 use crate::Result;
 use crate::comparison::RunComparison;
@@ -58,7 +63,7 @@ const POLICY: &str =
 const STYLE: &str = include_str!("assets/style.css");
 
 /// The script's parts, in the order in which they need each other.
-const SCRIPT: [&str; 9] = [
+const SCRIPT: [&str; 10] = [
     include_str!("assets/data.js"),
     include_str!("assets/curve.js"),
     include_str!("assets/axis.js"),
@@ -66,6 +71,7 @@ const SCRIPT: [&str; 9] = [
     include_str!("assets/zoom.js"),
     include_str!("assets/hover.js"),
     include_str!("assets/points.js"),
+    include_str!("assets/corrections.js"),
     include_str!("assets/table.js"),
     include_str!("assets/main.js"),
 ];

@@ -109,13 +109,30 @@ fn stack(node: &NodeSection) -> Option<String> {
     }
     frame.path("stack-meter", &meter);
     let names = node.file.model.measured.iter().map(|name| escape(name)).collect::<Vec<_>>().join(", ");
+    let rest = ["constant rest", "rest that goes with the load"].map(str::to_owned);
+    let words = node.file.model.measured.iter().chain(&rest).enumerate();
+    let mut keys: Vec<String> = words
+        .map(|(part, words)| key(&format!("stack stack-{}", part % 6), "M0,0H24V10H0z", words))
+        .collect();
+    if !meter.is_empty() {
+        keys.push(key("stack-meter", "M0,5H24", "meter"));
+    }
+    let keys = keys.concat();
     let line = if meter.is_empty() { "" } else { "; the line is the meter" };
     Some(format!(
-        "<figure>{}<figcaption><b>Components.</b> From below: {names}, the constant rest, the rest that goes with the load \
+        "<figure>{}<ul class=\"legend\">{keys}</ul><figcaption><b>Components.</b> From below: {names}, the constant rest, the rest that goes with the load \
          (loss of the supply, fans){line}. Means of {} s.</figcaption></figure>",
         frame.finish(),
         plain(levels.first()?.interval.seconds(), 0)
     ))
+}
+
+/// A key of the legend.
+fn key(class: &str, data: &str, words: &str) -> String {
+    format!(
+        "<li><svg class=\"key\" viewBox=\"0 0 24 10\" aria-hidden=\"true\"><path class=\"{class}\" d=\"{data}\"/></svg>{}</li>",
+        escape(words)
+    )
 }
 
 /// The model's error against the power of the node.

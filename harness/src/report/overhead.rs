@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::axis::Scale;
 use super::curve::coordinate;
-use super::figure::{Frame, X_PIXELS, Y_PIXELS};
+use super::figure::{self, Frame, X_PIXELS, Y_PIXELS};
 use super::text::{escape, name};
 use super::{POLICY, STYLE};
 use crate::overhead::words::{
@@ -74,11 +74,13 @@ fn table(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
 
 /// How late the thread woke up, by rate.
 fn lateness(rows: &[RateRow]) -> String {
-    let curve = |class: &'static str, of: fn(&RateRow) -> Option<f64>| {
-        (class, rows.iter().filter_map(|row| Some((row.asked_hz, of(row)?))).collect::<Vec<_>>())
+    let curve = |class: &'static str, words: &'static str, of: fn(&RateRow) -> Option<f64>| {
+        (class, words, rows.iter().filter_map(|row| Some((row.asked_hz, of(row)?))).collect::<Vec<_>>())
     };
-    let curves =
-        [curve("line reference", |row| row.wake_up.p50_us), curve("line sensor", |row| row.wake_up.p99_us)];
+    let curves = [
+        curve("line reference", "median", |row| row.wake_up.p50_us),
+        curve("line sensor", "99th percentile", |row| row.wake_up.p99_us),
+    ];
     figure(
         "wake-ups late by, us",
         "Wake-ups",
@@ -91,13 +93,16 @@ fn lateness(rows: &[RateRow]) -> String {
 fn cpu(rows: &[RateRow]) -> String {
     let shares =
         rows.iter().filter(|row| row.cpu_share > 0.0).map(|row| (row.asked_hz, row.cpu_share * 100.0));
-    let curves = [("line sensor", shares.collect())];
+    let curves = [("line sensor", "both threads", shares.collect())];
     figure("CPU time, % of a core", "CPU", "CPU time of the reading and of the writing thread.", &curves)
 }
 
+/// Class, words, and points of rate and value.
+type Curve = (&'static str, &'static str, Vec<(f64, f64)>);
+
 /// Curves over the rate, both axes logarithmic; nothing where there is nothing to draw.
-fn figure(y_title: &str, head: &str, caption: &str, curves: &[(&'static str, Vec<(f64, f64)>)]) -> String {
-    let points = || curves.iter().flat_map(|(_, points)| points).filter(|(x, y)| *x > 0.0 && *y > 0.0);
+fn figure(y_title: &str, head: &str, caption: &str, curves: &[Curve]) -> String {
+    let points = || curves.iter().flat_map(|(.., points)| points).filter(|(x, y)| *x > 0.0 && *y > 0.0);
     let range = |of: fn(&(f64, f64)) -> f64| {
         let all = || points().map(of);
         Some((all().reduce(f64::min)? / 1.5, all().reduce(f64::max)? * 1.5))
@@ -105,7 +110,7 @@ fn figure(y_title: &str, head: &str, caption: &str, curves: &[(&'static str, Vec
     let (Some(xs), Some(ys)) = (range(|point| point.0), range(|point| point.1)) else { return String::new() };
     let (x, y) = (Scale::logarithmic(xs, X_PIXELS), Scale::logarithmic(ys, Y_PIXELS));
     let mut frame = Frame::new(caption, x, y, "reads a second (logarithmic)", y_title);
-    for (class, points) in curves {
+    for (class, _, points) in curves {
         let mut path = String::new();
         for (at, value) in points.iter().filter(|(x, y)| *x > 0.0 && *y > 0.0) {
             let step = if path.is_empty() { 'M' } else { 'L' };
@@ -113,5 +118,9 @@ fn figure(y_title: &str, head: &str, caption: &str, curves: &[(&'static str, Vec
         }
         frame.path(class, &path);
     }
-    format!("<figure>{}<figcaption><b>{head}.</b> {caption}</figcaption></figure>", frame.finish())
+    format!(
+        "<figure>{}{}<figcaption><b>{head}.</b> {caption}</figcaption></figure>",
+        frame.finish(),
+        figure::legend(curves.iter().map(|(class, words, _)| (*class, *words)))
+    )
 }

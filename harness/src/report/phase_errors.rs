@@ -60,6 +60,7 @@ pub(super) fn figure(comparison: &Comparison, sensors: usize) -> Option<String> 
     frame.level("neutral", 0.0);
     let stride = points.len().div_ceil(most_marks(MOST_POINTS, sensors));
     let (bottom, top) = y.ends();
+    let mut keys = String::new();
     for verdict in verdict::ALL {
         let (mut data, mut phases) = (String::new(), String::new());
         for point in points.iter().step_by(stride).filter(|point| point.verdict == verdict) {
@@ -69,6 +70,7 @@ pub(super) fn figure(comparison: &Comparison, sensors: usize) -> Option<String> 
         }
         if !data.is_empty() {
             let class = verdict::class(verdict).0;
+            let _ = write!(keys, "<li>{}{}</li>", verdict::mark(verdict), verdict.words());
             frame.raw(&format!("<path class=\"point v-{class}\" data-phases=\"{phases}\" d=\"{data}\"/>"));
         }
     }
@@ -82,7 +84,7 @@ pub(super) fn figure(comparison: &Comparison, sensors: usize) -> Option<String> 
         let _ = write!(caption, " {} beyond the axis, drawn at its edge.", grouped(beyond));
     }
     Some(format!(
-        "<figure class=\"phase-errors\">{}<figcaption><b>Phases.</b> {caption}</figcaption></figure>",
+        "<figure class=\"phase-errors\">{}<ul class=\"legend\">{keys}</ul><figcaption><b>Phases.</b> {caption}</figcaption></figure>",
         frame.finish()
     ))
 }
@@ -99,7 +101,7 @@ fn caption(comparison: &Comparison, points: &[Point], by_ratio: bool, by_mean: b
     let phases = comparison.phases.len();
     let what = if by_mean { "mean reading" } else { "energy (a counter has no mean reading)" };
     let mut caption = format!(
-        "In {} of {} the {what} is within 5 % of the reference, in {} within 20 %; forms and colours tell the verdicts, as above.",
+        "In {} of {} the {what} is within 5 % of the reference, in {} within 20 %.",
         grouped(within(0.05)),
         counted(points.len(), "phase", "phases"),
         grouped(within(0.20))

@@ -2,12 +2,15 @@
 
 use std::fmt::Write as _;
 
+use power_analysis::correct::CorrectedPhase;
 use power_analysis::{Comparison, Interval, PhaseRow};
 
 use super::cap::Whole;
+use super::corrections;
 use super::figure::as_f64;
 use super::text::{UNKNOWN, counted, escape, grouped, number, plain, significant};
 use super::verdict;
+use crate::correction::Correction;
 use crate::words;
 
 /// Columns: title, explanation, and whether they sort as numbers.
@@ -27,8 +30,23 @@ const COLUMNS: [(&str, &str, bool); 13] = [
     ("Verdict", "whether the sensor can be believed about it", false),
 ];
 
-/// The table of phases as HTML; empty where none is marked.
-pub(super) fn phases(compared: &Comparison, whole: Whole, origin_ns: i64) -> String {
+/// Columns of what a card corrects, before the verdict.
+const CORRECTED: [(&str, &str, bool); 2] = [
+    (
+        "Corrected, J",
+        "energy as the sensor's card corrects it, with its interval, or why none is stated",
+        true,
+    ),
+    ("Corr. error, %", "relative error of the corrected energy, with its interval", true),
+];
+
+/// The table of phases as HTML, with what a card makes of them; empty where none is marked.
+pub(super) fn phases(
+    compared: &Comparison,
+    corrected: Option<&Correction>,
+    whole: Whole,
+    origin_ns: i64,
+) -> String {
     if whole.phases == 0 {
         return "<h3>Phases</h3><p>No phase is marked, so nothing can be said about parts of the run.</p>"
             .into();
@@ -40,13 +58,18 @@ pub(super) fn phases(compared: &Comparison, whole: Whole, origin_ns: i64) -> Str
          phase in the figure.</span></div><div class=\"scroll tall\" tabindex=\"0\" role=\"region\" \
          aria-label=\"Table of phases\"><table class=\"phases\"><thead><tr>",
     );
-    for (title, explanation, numeric) in COLUMNS {
-        let class = if numeric { " class=\"num\"" } else { "" };
+    let corrected = corrected.filter(|found| found.refused.is_none()).map(|found| &found.phases);
+    let (verdict, others) =
+        COLUMNS.split_last().map_or((None, &[][..]), |(last, others)| (Some(last), others));
+    let added = corrected.iter().flat_map(|_| &CORRECTED);
+    for (title, explanation, numeric) in others.iter().chain(added).chain(verdict) {
+        let class = if *numeric { " class=\"num\"" } else { "" };
         let _ = write!(html, "<th scope=\"col\"{class} title=\"{explanation}\">{title}</th>");
     }
     html.push_str("</tr></thead><tbody>");
-    for row in &compared.phases {
-        push_row(&mut html, row, origin_ns);
+    for (index, row) in compared.phases.iter().enumerate() {
+        let cells = corrected.map(|phases| corrected_cells(phases.get(index), row));
+        push_row(&mut html, row, cells.into_iter().flatten(), origin_ns);
     }
     html.push_str("</tbody></table></div>");
     if compared.phases.len() < whole.phases {
@@ -61,12 +84,13 @@ pub(super) fn phases(compared: &Comparison, whole: Whole, origin_ns: i64) -> Str
     html
 }
 
-fn push_row(html: &mut String, row: &PhaseRow, origin_ns: i64) {
+/// Adds a row; `corrected` are its cells of what a card makes of it.
+fn push_row(html: &mut String, row: &PhaseRow, corrected: impl Iterator<Item = String>, origin_ns: i64) {
     let (class, _) = verdict::class(row.verdict);
     let seconds = since(row.phase.interval, origin_ns);
     let percent = |error: Option<f64>| number(error.map(|error| error * 100.0), 1);
     let _ = write!(html, "<tr class=\"v-{class}\"><td>{}", escape(&row.phase.name));
-    for cell in [
+    let cells = [
         plain(seconds, 3),
         plain(row.phase.interval.seconds(), 3),
         row.readings.to_string(),
@@ -78,11 +102,28 @@ fn push_row(html: &mut String, row: &PhaseRow, origin_ns: i64) {
         joules(row.reference_j),
         percent(row.error),
         percent(super::phase_errors::mean_error(row)),
-        row.verdict.words().to_owned(),
-    ] {
+    ];
+    for cell in cells.into_iter().chain(corrected).chain([row.verdict.words().to_owned()]) {
         html.push_str("<td>");
         html.push_str(&cell);
     }
+}
+
+/// Corrected energy and its error, or why there is none.
+fn corrected_cells(phase: Option<&CorrectedPhase>, row: &PhaseRow) -> [String; 2] {
+    let energy = phase.and_then(|phase| phase.energy_j);
+    let shown = match (energy, phase.and_then(|phase| phase.refused)) {
+        (_, Some(refused)) => escape(&refused.words()),
+        (Some(energy), None) => with_interval(&[energy.value, energy.low, energy.high].map(significant)),
+        (None, None) => UNKNOWN.into(),
+    };
+    let error = phase.and_then(|phase| corrections::error(phase, row));
+    let error = error.map(|error| [error.value, error.low, error.high].map(|share| plain(share * 100.0, 1)));
+    [shown, error.map_or_else(|| UNKNOWN.into(), |ends| with_interval(&ends))]
+}
+
+fn with_interval([value, low, high]: &[String; 3]) -> String {
+    format!("{value} <span class=\"interval\">[{low}, {high}]</span>")
 }
 
 fn joules(joules: Option<f64>) -> String {

@@ -11,7 +11,7 @@ use super::drawn::{Drawn, Sensor};
 use super::head::standing;
 use super::overlay::{self, Overlay};
 use super::text::{UNKNOWN, counted, escape, grouped, name, number, plain, significant};
-use super::{bland_altman, distribution, phase_errors, phase_table, summary, verdict};
+use super::{bland_altman, corrections, distribution, phase_errors, phase_table, summary, verdict};
 use crate::comparison::{Judged, RunComparison};
 use crate::run::TimeBase;
 
@@ -44,6 +44,7 @@ pub(super) fn html(
         }
         _ => html.push_str("<p>It has too few publications to draw.</p>"),
     }
+    html.extend(corrections::figure(judged, comparison.sensors.len()));
     html.push_str("<div class=\"figures\">");
     if let Some(agreement) = &compared.agreement {
         html.extend(distribution::figure(agreement));
@@ -55,7 +56,7 @@ pub(super) fn html(
     html.push_str("</div>");
     if !drawn.ordinal {
         html.push_str(&phase_table::why(compared));
-        html.push_str(&phase_table::phases(listed, whole, drawn.origin_ns));
+        html.push_str(&phase_table::phases(listed, judged.corrected.as_ref(), whole, drawn.origin_ns));
         html.push_str(&phase_table::faults(listed, whole, drawn.origin_ns));
     }
     html.push_str("</section>");

@@ -36,7 +36,7 @@ def check(page, figures, width):
     assert sizes[0] <= sizes[1], f"the page is {sizes[0]} pixels wide on a screen of {sizes[1]}"
     assert page.locator("article.verdict").count() == 3
     assert page.locator("#findings tbody tr").count() > 0
-    found = page.locator("#figures figure svg")
+    found = page.locator("#figures figure > svg")
     assert found.count() == figures, f"{found.count()} figures"
     for at in range(figures):
         svg = found.nth(at)

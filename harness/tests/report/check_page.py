@@ -1,8 +1,9 @@
 """Checks a report page in Chromium: offline, without a console error, its words and numbers against its own data.
 
-usage: check_page.py PAGE.html [--thinned | --plain]
+usage: check_page.py PAGE.html [--thinned | --plain | --corrected]
 
-With --thinned, tables and print are left out; with --plain, all that needs phases.
+With --thinned, tables and print are left out; with --plain, all that needs phases; with --corrected, only
+what cards correct is looked at.
 """
 
 import json
@@ -286,7 +287,7 @@ def check_rows_and_points(checker, sensor=0):
     point = figure.locator("path[data-phases]").first
     index = int(point.get_attribute("data-phases").split()[0])
     x, y = map(float, re.match(r"M([\d.]+),([\d.]+)", point.get_attribute("d")).groups())
-    box = figure.locator("svg").bounding_box()
+    box = figure.locator("> svg").bounding_box()
     scale = box["width"] / 420
     page.mouse.move(box["x"] + x * scale, box["y"] + y * scale)
     names = [phase["name"] for phase in comparison["phases"]]
@@ -343,6 +344,115 @@ def check_plain(browser, path):
         checker.close()
 
 
+OVERLAPS = """svg => {
+  const boxes = [...svg.querySelectorAll('text')].map((text) => [text.textContent, text.getBoundingClientRect()]);
+  const found = [];
+  boxes.forEach(([words, a], index) => boxes.slice(0, index).forEach(([others, b]) => {
+    const across = Math.min(a.right, b.right) - Math.max(a.left, b.left);
+    if (across > 1 && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 3) found.push(`${others} / ${words}`);
+  }));
+  return found;
+}"""
+
+
+def corrections(checker):
+    """The figures of corrections, the sensors that they are of, and what times count from."""
+    everything = data(checker.page)
+    return [
+        (checker.page.locator(f"#sensor-{index} figure.corrections"), judged, int(everything["page"]["origin_ns"]))
+        for index, judged in enumerate(everything["comparison"]["sensors"])
+        if judged.get("corrected")
+    ]
+
+
+def check_correction(tip, judged, origin):
+    """What is said of a phase, against the comparison itself."""
+    begin = float(tip["Begin"].removesuffix(" s"))
+    phases = zip(judged["comparison"]["phases"], judged["corrected"]["phases"])
+    row, phase = min(phases, key=lambda pair: abs((pair[0]["begin_ns"] - origin) / 1e9 - begin))
+    assert row["name"] == tip["Phase"] and abs((row["begin_ns"] - origin) / 1e9 - begin) < 0.001, (row, tip)
+    length = float(tip["Length"].removesuffix(" s"))
+    assert abs((row["end_ns"] - row["begin_ns"]) / 1e9 - length) < 0.001, (row, tip)
+
+    def near(words, share):
+        return abs(float(words.split()[0]) - 100 * share) < 0.06
+
+    error = row.get("error")
+    assert tip["As shown"] == "unknown" if error is None else near(tip["As shown"], error), (row, tip)
+    energy, reference = phase["energy_j"], row.get("reference_j")
+    if energy is None:
+        assert tip["Refused"] and "Corrected" not in tip, tip
+    elif reference is None:
+        assert tip["Corrected"] == "unjudged" and "Interval" not in tip, tip
+    else:
+        assert near(tip["Corrected"], energy["value"] / reference - 1), (phase, tip)
+        low, high = re.match(r"(.*) % to (.*) %", tip["Interval"]).groups()
+        assert near(low, energy["low"] / reference - 1) and near(high, energy["high"] / reference - 1), (phase, tip)
+        holds = energy["low"] <= reference <= energy["high"]
+        assert tip["Interval"].endswith(", holds the reference") == holds, (phase, tip)
+
+
+def shown_of(figure):
+    """What the figure says under the pointer."""
+    assert figure.locator(".tip").is_visible()
+    rows = figure.locator(".tip > div")
+    return dict(rows.evaluate_all("rows => rows.map(row => [...row.children].map(cell => cell.textContent))"))
+
+
+def check_corrected(browser, path):
+    """The figures of what cards correct: values, keys, both themes, a phone, print, and without scripts."""
+    colours = {}
+    for scheme in ("light", "dark"):
+        for width, picture in ((1280, "wide"), (800, "wide"), (390, "narrow")):
+            checker = Checker(browser, path, viewport={"width": width, "height": 900}, color_scheme=scheme)
+            checker.no_overflow()
+            figures = corrections(checker)
+            assert figures
+            for figure, judged, origin in figures:
+                visible = figure.locator(".stage svg:visible")
+                assert visible.count() == 1 and visible.get_attribute("class") == picture, width
+                assert visible.evaluate(OVERLAPS) == []
+                size = visible.evaluate(
+                    "svg => parseFloat(getComputedStyle(svg.querySelector('.axis text')).fontSize)"
+                    " * svg.getBoundingClientRect().width / svg.viewBox.baseVal.width"
+                )
+                assert 9 < size < 18, f"labels are {size} pixels high at {width}"
+                dots = figure.locator(".stage svg:visible .as-corrected").first
+                colours[scheme] = dots.evaluate("path => getComputedStyle(path).stroke")
+                visible.scroll_into_view_if_needed()
+                box = visible.bounding_box()
+                for share in (0.19, 0.3, 0.45, 0.6, 0.8, 0.97):
+                    checker.page.mouse.move(box["x"] + share * box["width"], box["y"] + 0.4 * box["height"])
+                    check_correction(shown_of(figure), judged, origin)
+                checker.page.mouse.move(1, 1)
+                assert not figure.locator(".tip").is_visible()
+            checker.close()
+    assert colours["light"] != colours["dark"]
+
+    checker = Checker(browser, path, viewport={"width": 1280, "height": 900})
+    for figure, judged, origin in corrections(checker):
+        svg, page = figure.locator(".stage svg:visible"), checker.page
+        svg.focus()
+        said = []
+        for key in ("ArrowRight", "ArrowRight", "End", "ArrowLeft", "Home"):
+            page.keyboard.press(key)
+            check_correction(shown_of(figure), judged, origin)
+            said.append(figure.locator(".spoken").text_content())
+        assert len(set(said)) == 4 and said[0] == said[4] and "Phase" in said[0], said
+        page.keyboard.press("Enter")
+        traces = figure.locator("xpath=preceding-sibling::figure").locator("path.marked")
+        assert traces.count() == 1 and traces.get_attribute("d"), "Enter shows the phase in the traces"
+        page.keyboard.press("Escape")
+        assert not figure.locator(".tip").is_visible()
+    check_print(checker)
+    checker.close()
+
+    plain = Checker(browser, path, viewport={"width": 1280, "height": 900}, java_script_enabled=False)
+    assert plain.page.locator("figure.corrections svg.wide:visible").count() == len(corrections(plain))
+    assert plain.page.locator("figure.corrections .tools:visible").count() == 0
+    plain.close()
+
+
 def main():
     path = Path(sys.argv[1]).resolve()
     thinned = "--thinned" in sys.argv[2:]
@@ -352,6 +462,9 @@ def main():
 
         if "--plain" in sys.argv[2:]:
             check_plain(browser, path)
+            return
+        if "--corrected" in sys.argv[2:]:
+            check_corrected(browser, path)
             return
         desktop = Checker(browser, path, viewport={"width": 1280, "height": 900})
         desktop.no_overflow()

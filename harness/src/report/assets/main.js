@@ -17,6 +17,8 @@ document.querySelectorAll("section.sensor").forEach((section, sensor) => {
   addTable(section, plot);
   const figure = section.querySelector("figure.phase-errors");
   if (figure) addPoints(figure, sensor, plot);
+  const corrections = section.querySelector("figure.corrections");
+  if (corrections) addCorrections(corrections, sensor, plot);
 });
 
 let resizing = 0;

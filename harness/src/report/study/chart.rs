@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::report::axis::{Scale, round_range};
 use crate::report::box_plot::{self, BoxRow};
 use crate::report::curve::coordinate;
-use crate::report::figure::{Frame, X_PIXELS, Y_PIXELS};
+use crate::report::figure::{self, Frame, X_PIXELS, Y_PIXELS};
 use crate::report::text::escape;
 use crate::study::results::{Curve, EstimatorBox};
 
@@ -13,7 +13,7 @@ use crate::study::results::{Curve, EstimatorBox};
 const MOST_POINTS: usize = 1500;
 
 /// Colours that tell curves apart, as classes of the style sheet.
-const SERIES: [&str; 4] = ["s0", "s1", "s2", "s3"];
+const SERIES: [&str; 4] = ["line s0", "line s1", "line s2", "line s3"];
 
 /// One point: where, what the pointer says, and how strong its colour is, 0 to 1.
 #[derive(Debug, Clone)]
@@ -82,7 +82,7 @@ pub(super) fn distributions(curves: &[Curve], label: &str, x_range: Option<(f64,
         }
         let _ = write!(data, "H{}", coordinate(X_PIXELS.1));
         frame.raw(&format!(
-            "<path class=\"line {class}\" d=\"{data}\" data-tip=\"{}: {} values\"/>",
+            "<path class=\"{class}\" d=\"{data}\" data-tip=\"{}: {} values\"/>",
             escape(&curve.name),
             curve.values
         ));
@@ -92,13 +92,7 @@ pub(super) fn distributions(curves: &[Curve], label: &str, x_range: Option<(f64,
 
 /// Keys of the curves of a figure, as HTML.
 pub(super) fn legend<'a>(names: impl Iterator<Item = &'a str>) -> String {
-    let keys = names.zip(SERIES.iter().cycle()).map(|(name, class)| {
-        format!(
-            "<li><svg class=\"key\" viewBox=\"0 0 24 8\" aria-hidden=\"true\"><path class=\"line {class}\" d=\"M0,4H24\"/></svg>{}</li>",
-            escape(name)
-        )
-    });
-    format!("<ul class=\"legend\">{}</ul>", keys.collect::<String>())
+    figure::legend(SERIES.into_iter().cycle().zip(names))
 }
 
 /// Differences of estimators as boxes; `None` without any.

@@ -130,7 +130,9 @@ fn utilisation(results: &StudyResults) -> Vec<Drawn> {
             title: format!("Fig. 5. Power and {what} utilisation, {gpus}"),
             svg: scatter(&points, &axes)?,
             below: format!(
-                "<p class=\"shades\">standard deviation: 0 <i class=\"c0\"></i><i class=\"c1\"></i><i class=\"c2\"></i><i class=\"c3\"></i><i class=\"c4\"></i> {} W</p>",
+                "<ul class=\"legend\"><li><svg class=\"shades\" viewBox=\"0 0 90 10\" aria-hidden=\"true\"><path class=\"c0\" d=\"M0,5h18\"/>\
+                 <path class=\"c1\" d=\"M18,5h18\"/><path class=\"c2\" d=\"M36,5h18\"/><path class=\"c3\" d=\"M54,5h18\"/>\
+                 <path class=\"c4\" d=\"M72,5h18\"/></svg>standard deviation, 0 to {} W</li></ul>",
                 plain(most, 0)
             ),
             sentence: sentences::utilisation(results, id, memory)?,

@@ -6,14 +6,13 @@ mod scorecard;
 mod switching;
 
 use std::fmt::Write as _;
-use std::path::Path;
 
 use super::text::escape;
 use super::{POLICY, SCRIPT, STYLE};
+use crate::Result;
 use crate::study::results::StudyResults;
 use crate::study::tables::Table;
 use crate::study::{beside_paper, sentences};
-use crate::{Error, Result};
 
 const STUDY_STYLE: &str = include_str!("../assets/study.css");
 const STUDY_SCRIPT: &str = include_str!("../assets/study.js");
@@ -62,41 +61,6 @@ pub fn study_page(results: &StudyResults) -> Result<String> {
         parts.concat()
     );
     Ok(html)
-}
-
-/// Writes every figure of a study as SVG into a folder, which is made.
-///
-/// There are no PNGs: a rasteriser with fonts would be larger than all else here, and browsers and LaTeX take SVG.
-///
-/// # Errors
-///
-/// - if a file cannot be written.
-pub fn write_study_figures(results: &StudyResults, dir: &Path) -> Result<()> {
-    std::fs::create_dir_all(dir).map_err(|error| Error::io(dir, "make", error))?;
-    let traces = results.switching.iter().flat_map(switching::svgs).enumerate();
-    let traces = traces.map(|(index, svg)| (format!("figure-1-{index}"), svg));
-    let others = figures::all(results).into_iter().map(|drawn| (drawn.name.to_owned(), drawn.svg));
-    for (name, svg) in traces.chain(others) {
-        let path = dir.join(format!("{name}.svg"));
-        std::fs::write(&path, alone(&svg)).map_err(|error| Error::io(&path, "write", error))?;
-    }
-    Ok(())
-}
-
-/// An SVG that stands by itself, with the page's styles on white.
-fn alone(svg: &str) -> String {
-    let begin = "<svg ";
-    let style = format!("<style>{STYLE}{STUDY_STYLE} svg{{background:#fff;font-family:sans-serif}}</style>");
-    match svg.split_once('>') {
-        Some((open, rest)) => {
-            let open = open.replacen(begin, "<svg xmlns=\"http://www.w3.org/2000/svg\" ", 1);
-            format!(
-                "{open}>{}{rest}",
-                style.replace('&', "&amp;").replace("@media (prefers-color-scheme: dark)", "@media not all")
-            )
-        }
-        None => svg.to_owned(),
-    }
 }
 
 /// Title, verdict, facts.

@@ -41,7 +41,7 @@ pub(super) fn html(results: &StudyResults) -> String {
 }
 
 /// Each figure as SVG.
-pub(super) fn svgs(shown: &Switching) -> Vec<String> {
+fn svgs(shown: &Switching) -> Vec<String> {
     let origin = origin(shown);
     let other = corners(&shown.reference, origin);
     let draw = |sensor: &Series| {
