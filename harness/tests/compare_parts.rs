@@ -77,6 +77,20 @@ fn a_part_has_a_share_and_no_error() {
 }
 
 #[test]
+fn a_page_has_parts_in_a_table_and_compares_the_rest() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = node(&dir.path().join("run"));
+    let page = harness::report::page(&run, &against(&run, "meter/power")).unwrap();
+    let parts = page.split("<section id=\"parts\">").nth(1).unwrap().split("</section>").next().unwrap();
+    assert_eq!(parts.matches("<tr><th scope=\"row\">").count(), 7, "{parts}");
+    assert!(parts.contains("30.0 % [") && !page.contains("-70.0 %"), "{parts}");
+    // Of all sensors only the one that nobody describes may measure the same.
+    assert_eq!(page.matches("<article class=\"verdict").count(), 1);
+    let page = harness::report::page(&run, &against(&run, "rapl/package-0")).unwrap();
+    assert!(page.contains("no part of it"), "packages have no parts here");
+}
+
+#[test]
 fn what_is_beside_the_reference_or_around_it_is_not_compared() {
     let dir = tempfile::tempdir().unwrap();
     let run = node(&dir.path().join("run"));

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use power_analysis::faults::Following;
 
+use super::parts;
 use super::text::{counted, escape, grouped, name, shell_word};
 use crate::comparison::{Judged, RunComparison, Subject};
 use crate::run::{Manifest, Origin};
@@ -12,6 +13,8 @@ use crate::timekeeping;
 /// How a sensor fared, in a word or two and as a class of the style sheet.
 pub(super) fn standing(judged: &Judged) -> (&'static str, &'static str) {
     match judged.comparison.as_ref().map(|compared| &compared.following) {
+        None if judged.part.is_some() => ("a part", "open"),
+        None if !judged.failed => ("something else", "open"),
         None => ("not compared", "bad"),
         Some(Following::No { .. }) => ("reference does not follow", "bad"),
         Some(Following::Unknown { .. }) => ("cannot be told", "open"),
@@ -32,6 +35,10 @@ pub(super) fn html(comparison: &RunComparison, manifest: &Manifest, first: &str)
     html.push_str(first);
     html.push_str("<section class=\"verdicts\" aria-label=\"Verdicts\">");
     for (index, judged) in comparison.sensors.iter().enumerate() {
+        // One line of a table below is enough for those that measure something else.
+        if parts::holds(judged) {
+            continue;
+        }
         let (word, class) = standing(judged);
         let _ = write!(
             html,
@@ -46,6 +53,7 @@ pub(super) fn html(comparison: &RunComparison, manifest: &Manifest, first: &str)
         html.push_str("</article>");
     }
     html.push_str("</section>");
+    html.push_str(&parts::html(comparison));
     html.push_str(&facts(comparison, manifest));
     html.push_str("</header>");
     html

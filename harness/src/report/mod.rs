@@ -26,6 +26,7 @@ mod node;
 #[cfg(unix)]
 mod overhead;
 mod overlay;
+mod parts;
 mod phase_errors;
 mod phase_table;
 mod sensor;
@@ -122,7 +123,8 @@ fn assemble(
     let node = node.map_or_else(String::new, node::html);
     html.push_str(&head::html(comparison, manifest, &node));
     html.push_str(&summary::html(comparison));
-    for (index, (listed, whole)) in capped.sensors.iter().zip(&whole).enumerate() {
+    let sections = capped.sensors.iter().zip(&whole).enumerate();
+    for (index, (listed, whole)) in sections.filter(|(_, (listed, _))| !parts::holds(listed)) {
         html.push_str(&sensor::html(comparison, index, listed, *whole, drawn, &reference));
     }
     html.push_str(&method::html(comparison));
@@ -144,7 +146,10 @@ fn navigation(comparison: &RunComparison, node: bool) -> String {
         html.push_str("<a href=\"#node\">The whole node</a>");
     }
     html.push_str("<a href=\"#summary\">Summary</a>");
-    for (index, judged) in comparison.sensors.iter().enumerate() {
+    if comparison.sensors.iter().any(parts::holds) {
+        html.push_str("<a href=\"#parts\">Beside the reference</a>");
+    }
+    for (index, judged) in comparison.sensors.iter().enumerate().filter(|(_, judged)| !parts::holds(judged)) {
         let _ = write!(html, "<a href=\"#sensor-{index}\">{}</a>", name(&judged.sensor.name));
     }
     html.push_str(

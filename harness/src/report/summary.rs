@@ -7,6 +7,7 @@ use power_analysis::{Comparison, PhaseVerdict};
 use power_core::Quantity;
 
 use super::head::standing;
+use super::parts;
 use super::text::{UNKNOWN, counted, escape, grouped, name, number, plain, significant};
 use crate::comparison::{Judged, RunComparison};
 use crate::words;
@@ -42,7 +43,7 @@ pub(super) fn html(comparison: &RunComparison) -> String {
         let _ = write!(html, "<th scope=\"col\"{class}>{title}</th>");
     }
     html.push_str("</tr></thead><tbody>");
-    for (index, judged) in comparison.sensors.iter().enumerate() {
+    for (index, judged) in comparison.sensors.iter().enumerate().filter(|(_, judged)| !parts::holds(judged)) {
         let (_, class) = standing(judged);
         let _ = write!(
             html,
@@ -59,6 +60,13 @@ pub(super) fn html(comparison: &RunComparison) -> String {
             }
         }
         html.push_str("</tr>");
+    }
+    if comparison.sensors.iter().all(parts::holds) {
+        let _ = write!(
+            html,
+            "<tr><td colspan=\"{}\">No sensor measures what the reference does.</td></tr>",
+            HEADER.len()
+        );
     }
     html.push_str(
         "</tbody></table></div><p class=\"hint\">In brackets: 95 % intervals. Errors are sensor over reference, less 1. \
@@ -166,7 +174,7 @@ fn groups(compared: &Comparison) -> String {
 }
 
 /// A number with its interval, to three decimals.
-fn estimate(estimate: Option<Estimate>) -> String {
+pub(super) fn estimate(estimate: Option<Estimate>) -> String {
     estimate.filter(|estimate| estimate.value.is_finite()).map_or_else(
         || UNKNOWN.to_owned(),
         |estimate| {
