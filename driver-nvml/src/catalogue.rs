@@ -146,12 +146,13 @@ pub(crate) fn nest(channels: &mut [Channel]) {
     }
 }
 
-/// What a GPU answers to each gauge, asked once.
-pub(crate) fn probe(gpu: &dyn Gpu) -> Vec<(Gauge, Result<(), Failure>)> {
-    let mut batch =
-        FieldBatch::new(GAUGES.iter().filter(|gauge| gauge.call == Call::Fields).map(|gauge| gauge.field));
-    let fields = gpu.fields(&mut batch);
-    let utilisation = gpu.utilisation_percent().map(drop);
+/// What a GPU answers to each gauge that is wanted, asked once; calls that give none of them are not made.
+pub(crate) fn probe(gpu: &dyn Gpu, wanted: impl Fn(&str) -> bool) -> Vec<(Gauge, Result<(), Failure>)> {
+    let wanted: Vec<Gauge> = GAUGES.into_iter().filter(|gauge| wanted(gauge.name)).collect();
+    let of = |call: Call| wanted.iter().filter(move |gauge| gauge.call == call);
+    let mut batch = FieldBatch::new(of(Call::Fields).map(|gauge| gauge.field));
+    let fields = if batch.raw.is_empty() { Ok(()) } else { gpu.fields(&mut batch) };
+    let utilisation = of(Call::Utilisation).next().map_or(Ok(()), |_| gpu.utilisation_percent().map(drop));
     let mut position = 0;
     let mut answer = |gauge: &Gauge| match gauge.call {
         Call::PowerUsage => gpu.power_mw().map(drop),
@@ -172,5 +173,5 @@ pub(crate) fn probe(gpu: &dyn Gpu) -> Vec<(Gauge, Result<(), Failure>)> {
             Err(failure) => Err(failure),
         },
     };
-    GAUGES.iter().map(|gauge| (*gauge, answer(gauge))).collect()
+    wanted.iter().map(|gauge| (*gauge, answer(gauge))).collect()
 }

@@ -53,15 +53,14 @@ impl Gauges {
         measured: Option<Vec<(String, String)>>,
     ) -> Result<(Self, Vec<(String, String)>)> {
         config.check_channels(GAUGES.iter().map(|gauge| gauge.name))?;
-        let probed = probe(&*gpu);
-        let wanted = || probed.iter().filter(|(gauge, _)| config.wants(gauge.name));
+        let probed = probe(&*gpu, |name| config.wants(name));
         let present: Vec<Gauge> =
-            wanted().filter(|(_, answer)| answer.is_ok()).map(|(gauge, _)| *gauge).collect();
+            probed.iter().filter(|(_, answer)| answer.is_ok()).map(|(gauge, _)| *gauge).collect();
         if present.is_empty() {
-            let failure = wanted().find_map(|(_, answer)| answer.err()).unwrap_or(Failure::NotSupported);
+            let failure = probed.iter().find_map(|(_, answer)| answer.err()).unwrap_or(Failure::NotSupported);
             return Err(failure.opening("the GPU gives none of the gauges asked for", &identity.device));
         }
-        if let Some((gauge, Err(failure))) = wanted().find(|(_, answer)| answer.is_err())
+        if let Some((gauge, Err(failure))) = probed.iter().find(|(_, answer)| answer.is_err())
             && config.channels.is_some()
         {
             let message = format!("the GPU does not give channel {}", gauge.name);
@@ -79,7 +78,7 @@ impl Gauges {
                 descriptor = descriptor.with_detail(format!("meaning.{}", gauge.name), why);
             }
         }
-        for (gauge, answer) in wanted() {
+        for (gauge, answer) in &probed {
             if let Err(failure) = answer {
                 descriptor = descriptor.with_detail(format!("absent.{}", gauge.name), failure.to_string());
             }

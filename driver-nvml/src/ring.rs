@@ -5,8 +5,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use power_core::{
-    Channel, ChannelId, ClockDomain, Delivery, Descriptor, DeviceTime, Error, ErrorKind, Flags, PowerSource,
-    Reading, Recorder, Result, Scope, Stamp, SystemClock,
+    Channel, ChannelId, Clock, ClockDomain, Delivery, Descriptor, DeviceTime, Error, ErrorKind, Flags,
+    PowerSource, Reading, Recorder, Result, Scope, Stamp, SystemClock,
 };
 
 use crate::architecture::{Figure, meaning};
@@ -170,9 +170,11 @@ fn look(gpu: &dyn Gpu, ring: Ring, clock_is_known: bool) -> Result<Look, Failure
     let depth = gpu.ring_depth(ring)?;
     let mut buffer = SampleBuffer::new((2 * depth).max(LEAST_ROOM));
     let start = Instant::now();
-    let mut observations = Vec::new();
+    let (mut observations, mut costs) = (Vec::new(), Vec::new());
     loop {
+        let before = SystemClock.now();
         fetch(gpu, ring, 0, &mut buffer)?;
+        costs.extend(SystemClock.now().since(before));
         let anchor = SystemClock.anchor();
         let newest = buffer.stamps_us().next_back();
         observations.extend(newest.map(|newest_us| Observation { anchor, newest_us }));
@@ -184,19 +186,15 @@ fn look(gpu: &dyn Gpu, ring: Ring, clock_is_known: bool) -> Result<Look, Failure
         }
         thread::sleep(BETWEEN);
     }
-    let newest_us = observations.last().map(|observation| observation.newest_us);
     let verdict = detect(&observations);
     let stamps = buffer.stamps_us();
     let mut spacings: Vec<_> =
         stamps.clone().skip(1).zip(stamps).map(|(later, earlier)| later - earlier).collect();
     spacings.sort_unstable();
     let spacing_us = spacings.get(spacings.len() / 2).copied();
-    let cost = if clock_is_known {
-        None
-    } else {
-        let mut room = SampleBuffer::new((2 * depth).max(LEAST_ROOM));
-        cost::median(|| fetch(gpu, ring, newest_us.map_or(0, |newest| newest - 1), &mut room)).ok()
-    };
+    // More fetches only to time them would take a millisecond; those of a recording ask for less and take no longer.
+    costs.sort_unstable();
+    let cost = costs.get(costs.len() / 2).copied().filter(|_| !clock_is_known);
     let cursor = Cursor::behind(&buffer.samples());
     Ok(Look { buffer, cursor, depth, spacing_us, verdict, cost })
 }

@@ -1,8 +1,10 @@
 //! `compare`: every sensor of a run against the reference channel.
 
 use std::collections::BTreeMap;
+use std::panic::resume_unwind;
+use std::thread;
 
-use power_analysis::{Comparison, Incomparable, Interval, Phase, Reference, Settings};
+use power_analysis::{Comparison, Incomparable, Interval, Phase, Readings, Reference, Settings};
 use power_core::{Channel, Delivery, Quantity};
 use serde::{Deserialize, Serialize};
 
@@ -102,46 +104,45 @@ pub fn compare(run: &Run, request: &Request) -> Result<RunComparison> {
     let mut notes = run.manifest().notes.clone();
     let reference_key = run.key(run.channel(&request.reference)?);
     let sensors = sensor_names(run, &reference_key, &request.sensors)?;
-    let loaded = traces::load_as(run, &reference_key, Role::Power)?;
-    notes.extend(loaded.remark);
-    let reference = Reference::new(&loaded.readings).ok_or_else(|| {
-        Error::new(format!(
-            "the reference {reference_key} has {} readings with a value",
-            loaded.readings.len()
-        ))
-        .mend("choose another reference channel")
-    })?;
     let phases = phases(run)?;
-    let mut judged = Vec::new();
-    for name in sensors {
-        let sensor = traces::load(run, &name)?;
-        notes.extend(sensor.remark);
-        let settings = Settings {
-            phases: phases.clone(),
-            window_ns: request.windows_ns.get(&name).copied(),
-            asked_period_ns: asked_period_ns(run, &name)?,
-            has_time: run.manifest().time_base != TimeBase::Ordinal,
-            // Two clocks that are each known to an interval differ by both at most.
-            clock_uncertainty_ns: loaded.uncertainty_ns.saturating_add(sensor.uncertainty_ns),
-            seed: request.seed,
+    // While one channel is compared, the next one is read: reading takes as long as all else.
+    let (reference, judged) = thread::scope(|scope| {
+        let ahead = |name: &String| {
+            let name = name.clone();
+            thread::Builder::new().spawn_scoped(scope, move || traces::load(run, &name))
         };
-        let outcome = power_analysis::compare(&sensor.readings, &reference, &settings);
-        let subject = subject(run, &name, &sensor.readings)?;
-        let corrected = if settings.has_time && !phases.is_empty() {
-            request.cards.correct(run, &name, &sensor.readings, &phases)
-        } else {
-            None
-        };
-        let extent = Extent::of(run, &name, &reference_key)?;
-        let reference_scope = &run.describe(run.channel(&reference_key)?).scope;
-        judged.push(match (outcome, extent.refusal(&subject.channel.scope, reference_scope)) {
-            (Ok(comparison), Some(refused)) => {
-                let part = (extent == Extent::Part).then(|| Part::of(&comparison));
-                beside(subject, &comparison, part, refused, corrected)
-            }
-            (outcome, _) => judge(subject, outcome, corrected, request.raw),
-        });
-    }
+        let mut next = sensors.first().map(ahead);
+        let loaded = traces::load_as(run, &reference_key, Role::Power)?;
+        notes.extend(loaded.remark);
+        let reference = Reference::new(&loaded.readings).ok_or_else(|| {
+            Error::new(format!(
+                "the reference {reference_key} has {} readings with a value",
+                loaded.readings.len()
+            ))
+            .mend("choose another reference channel")
+        })?;
+        let mut judged = Vec::new();
+        for (index, name) in sensors.iter().enumerate() {
+            let sensor = match next.take() {
+                Some(Ok(reading)) => reading.join().unwrap_or_else(|panic| resume_unwind(panic)),
+                // Where there can be no more threads, this one reads.
+                Some(Err(_)) | None => traces::load(run, name),
+            }?;
+            next = sensors.get(index + 1).map(ahead);
+            notes.extend(sensor.remark);
+            let settings = Settings {
+                phases: phases.clone(),
+                window_ns: request.windows_ns.get(name).copied(),
+                asked_period_ns: asked_period_ns(run, name)?,
+                has_time: run.manifest().time_base != TimeBase::Ordinal,
+                // Two clocks that are each known to an interval differ by both at most.
+                clock_uncertainty_ns: loaded.uncertainty_ns.saturating_add(sensor.uncertainty_ns),
+                seed: request.seed,
+            };
+            judged.push(compare_one(run, request, name, &sensor.readings, &reference, &settings)?);
+        }
+        Ok::<_, Error>((subject(run, &reference_key, &loaded.readings)?, judged))
+    })?;
     notes.extend(timekeeping::remarks(run.manifest(), &run.alignment()?));
     if judged.iter().any(|judged| judged.part.is_some()) {
         notes.push(format!(
@@ -158,9 +159,37 @@ pub fn compare(run: &Run, request: &Request) -> Result<RunComparison> {
         host: run.manifest().host.clone(),
         windows_ns: request.windows_ns.clone(),
         seed: request.seed,
-        reference: subject(run, &reference_key, &loaded.readings)?,
+        reference,
         sensors: judged,
         notes,
+    })
+}
+
+/// Compares one sensor, and corrects it where there is a card for it.
+fn compare_one(
+    run: &Run,
+    request: &Request,
+    name: &str,
+    sensor: &Readings,
+    reference: &Reference<'_>,
+    settings: &Settings,
+) -> Result<Judged> {
+    let outcome = power_analysis::compare(sensor, reference, settings);
+    let phases = &settings.phases;
+    let corrected = if settings.has_time && !phases.is_empty() {
+        request.cards.correct(run, name, sensor, phases)
+    } else {
+        None
+    };
+    let subject = subject(run, name, sensor)?;
+    let reference_channel = run.channel(&request.reference)?;
+    let extent = Extent::of(run, name, &run.key(reference_channel))?;
+    Ok(match (outcome, extent.refusal(&subject.channel.scope, &run.describe(reference_channel).scope)) {
+        (Ok(comparison), Some(refused)) => {
+            let part = (extent == Extent::Part).then(|| Part::of(&comparison));
+            beside(subject, &comparison, part, refused, corrected)
+        }
+        (outcome, _) => judge(subject, outcome, corrected, request.raw),
     })
 }
 
@@ -205,7 +234,7 @@ fn asked_period_ns(run: &Run, name: &str) -> Result<Option<i64>> {
     Ok(source.asked_period_ns.and_then(|nanos| i64::try_from(nanos).ok()))
 }
 
-fn subject(run: &Run, name: &str, readings: &power_analysis::Readings) -> Result<Subject> {
+fn subject(run: &Run, name: &str, readings: &Readings) -> Result<Subject> {
     let channel = run.channel(name)?;
     Ok(Subject {
         name: name.to_owned(),

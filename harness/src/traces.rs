@@ -57,7 +57,13 @@ pub fn load_as(run: &Run, key: &str, role: Role) -> Result<Loaded> {
         (ClockMap::Aligned(clock), Role::Power) => clock.window_ns.unwrap_or(0) / 2,
         _ => 0,
     };
-    run.visit(&[channel], |batch| {
+    let by_host = matches!(map, ClockMap::Bracket);
+    run.visit_with(&[channel], timed && !by_host, |batch| {
+        // Most readings are numbers by the host's own clock, and go by column.
+        if let (true, Some(numbers)) = (by_host, batch.plain_numbers()) {
+            builder.extend(batch.t_start_ns(), batch.t_end_ns(), numbers);
+            return Ok(());
+        }
         for row in batch.rows() {
             let device = row.t_device_ns.filter(|_| timed);
             let (start, end) = map.bracket(row.t_start_ns, row.t_end_ns, device);

@@ -30,6 +30,15 @@ impl Brackets {
         Arc::make_mut(&mut self.starts_ns).push(start_ns);
     }
 
+    /// Adds brackets from each start to the end at the same position.
+    pub(crate) fn extend(&mut self, starts_ns: &[i64], ends_ns: &[i64]) {
+        let widths = || starts_ns.iter().zip(ends_ns).map(|(start, end)| end.saturating_sub(*start).max(0));
+        if !(matches!(self.widths, Widths::None) && widths().all(|width| width == 0)) {
+            widths().zip(self.starts_ns.len()..).for_each(|(width, before)| self.widths.push(width, before));
+        }
+        Arc::make_mut(&mut self.starts_ns).extend_from_slice(starts_ns);
+    }
+
     /// Brings the brackets into this order.
     pub(crate) fn reorder(&mut self, order: &[usize]) {
         let mut sorted = Self::default();

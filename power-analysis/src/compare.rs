@@ -56,8 +56,9 @@ pub struct Reference<'a> {
 impl<'a> Reference<'a> {
     /// Prepares the reference; `None` if it has fewer than two readings.
     pub fn new(readings: &'a Readings) -> Option<Self> {
-        let trace = Trace::of_corners(readings)?;
-        Some(Self { readings, publications: Publications::find(readings), trace })
+        let publications = Publications::find(readings);
+        let trace = Trace::of_corners(readings, &publications)?;
+        Some(Self { readings, publications, trace })
     }
 
     /// The reference's power, by the naive rule.
@@ -178,10 +179,10 @@ pub fn compare(
     reference: &Reference<'_>,
     settings: &Settings,
 ) -> Result<Comparison, Incomparable> {
-    let trace = Trace::of_corners(readings).ok_or(Incomparable::TooFewReadings)?;
+    let publications = Publications::find(readings);
+    let trace = Trace::of_corners(readings, &publications).ok_or(Incomparable::TooFewReadings)?;
     let (own, other) = (trace.span(), reference.trace.span());
     let overlap = own.intersect(other).ok_or(Incomparable::NoOverlap { sensor: own, reference: other })?;
-    let publications = Publications::find(readings);
     let window =
         settings.window_ns.map(Window::Known).or_else(|| Window::nominal(readings.channel().quantity));
     let period_ns =

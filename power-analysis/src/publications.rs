@@ -1,11 +1,12 @@
 //! From readings to publications: when the sensor changed its value, not when somebody looked.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::readings::{Readings, Values};
-use crate::select::nth_smallest;
+use crate::select::nth_smallest_of;
 use crate::time::{Interval, midpoint, milliseconds, nanos_of, seconds};
 
 /// The publications of one channel.
@@ -85,13 +86,13 @@ impl Publications {
         if let (true, Some(times_ns)) = (readings.is_streamed(), readings.shared_times()) {
             return Self { times_ns, watts: Arc::clone(watts), firsts: Firsts::All, ..found };
         }
-        for (index, &value) in watts.iter().enumerate() {
-            #[expect(clippy::float_cmp, reason = "a publication is a change of the value as it is shown")]
-            let repeats = index > 0 && !readings.is_streamed() && watts[index - 1] == value;
-            if !repeats {
-                let (time, _) = publication_time(readings, index, nominal);
-                found.add(time, value, index);
-            }
+        let streamed = readings.is_streamed();
+        #[expect(clippy::float_cmp, reason = "a publication is a change of the value as it is shown")]
+        let changes = (1..).zip(watts.windows(2)).filter(|(_, pair)| streamed || pair[0] != pair[1]);
+        let first = watts.first().map(|&first| (0, first));
+        for (index, value) in first.into_iter().chain(changes.map(|(index, pair)| (index, pair[1]))) {
+            let (time, _) = publication_time(readings, index, nominal);
+            found.add(time, value, index);
         }
         found
     }
@@ -131,17 +132,11 @@ impl Publications {
         let last = self.len().checked_sub(2)?;
         // Times are in order, so that no step is negative.
         let steps = || self.times_ns.windows(2).map(|pair| u64::try_from(pair[1] - pair[0]).unwrap_or(0));
-        let at = |per_mille: usize| {
-            let step = nth_smallest(last * per_mille / 1000, steps)?;
-            i64::try_from(step).ok().map(milliseconds)
-        };
-        Some(Period {
-            nominal_ms: nominal.map(milliseconds),
-            p5_ms: at(50)?,
-            median_ms: at(500)?,
-            p95_ms: at(950)?,
-            longest_ms: at(1000)?,
-        })
+        let ranks = [50, 500, 950, 1000].map(|per_mille: usize| last * per_mille / 1000);
+        let found = nth_smallest_of(|_| ranks, steps)?;
+        let [p5_ms, median_ms, p95_ms, longest_ms] =
+            found.map(|step| milliseconds(i64::try_from(step).unwrap_or(i64::MAX)));
+        Some(Period { nominal_ms: nominal.map(milliseconds), p5_ms, median_ms, p95_ms, longest_ms })
     }
 
     /// Adds the moments at which a sensor that is polled often enough must have published the same value again.
@@ -236,6 +231,17 @@ impl Publications {
             Firsts::All => index,
             Firsts::Listed(firsts) => firsts[index],
         }
+    }
+
+    /// The readings that show each change of power until the next, as ranges; a counter has none.
+    pub(crate) fn plateaus(&self, readings: &Readings) -> impl Iterator<Item = Range<usize>> {
+        (0..self.len()).map(|index| self.readings_of(index..index + 1, readings))
+    }
+
+    /// The readings that show the changes of power in a range of them.
+    pub(crate) fn readings_of(&self, changes: Range<usize>, readings: &Readings) -> Range<usize> {
+        let end = if changes.end < self.len() { self.reading(changes.end) } else { readings.len() };
+        self.reading(changes.start)..end
     }
 
     /// The times between publications; `None` if there are fewer than two.

@@ -88,6 +88,29 @@ impl ReadingsBuilder {
         self.brackets.push(start_ns, end_ns);
     }
 
+    /// Adds readings of numbers, by column: the same as [`push`](Self::push) for each, and several times as fast.
+    ///
+    /// # Panics
+    ///
+    /// If the columns differ in length.
+    pub fn extend(&mut self, starts_ns: &[i64], ends_ns: &[i64], numbers: &[f64]) {
+        assert!(
+            starts_ns.len() == ends_ns.len() && starts_ns.len() == numbers.len(),
+            "columns of one length"
+        );
+        let counter = matches!(self.channel.quantity, Quantity::EnergyCounter { .. });
+        let plain = !counter && starts_ns.is_sorted() && numbers.iter().all(|watts| watts.is_finite());
+        let follows = self.brackets.starts().last() <= starts_ns.first();
+        if plain && follows {
+            self.watts.extend_from_slice(numbers);
+            self.brackets.extend(starts_ns, ends_ns);
+            return;
+        }
+        for ((&start_ns, &end_ns), &number) in starts_ns.iter().zip(ends_ns).zip(numbers) {
+            self.push(start_ns, end_ns, Raw::Number(number));
+        }
+    }
+
     /// Notes that the reading that starts at `start_ns` does not continue the one before
     /// ([`Flags::BREAK`](power_core::Flags::BREAK)): what a counter counted between them is unknown.
     pub fn push_break(&mut self, start_ns: i64) {
@@ -309,6 +332,30 @@ mod tests {
         let readings = builder.finish();
         let Values::Energy(energy) = readings.values() else { unreachable!() };
         (*energy.last().unwrap(), readings.resets_ns().iter().map(|time| time / 1_000_000_000).collect())
+    }
+
+    #[test]
+    fn columns_are_the_same_as_rows() {
+        let power = || ReadingsBuilder::new(Channel::new("power", Quantity::power())).unwrap();
+        // In order without and with widths, a number that is none, two out of order, a long bracket, nothing.
+        let columns: [(&[i64], &[i64], &[f64]); 6] = [
+            (&[0, 10], &[0, 10], &[1.0, 2.0]),
+            (&[20, 30], &[25, 35], &[3.0, 4.0]),
+            (&[40, 50], &[41, 51], &[f64::NAN, 5.0]),
+            (&[60, 55, 5], &[61, 56, 5], &[6.0, 7.0, 8.0]),
+            (&[70, 80], &[9_000_000_000, 81], &[9.0, 10.0]),
+            (&[], &[], &[]),
+        ];
+        let (mut by_row, mut by_column) = (power(), power());
+        for (starts, ends, watts) in columns {
+            by_column.extend(starts, ends, watts);
+            for ((&start, &end), &watts) in starts.iter().zip(ends).zip(watts) {
+                by_row.push(start, end, Raw::Number(watts));
+            }
+        }
+        let (by_row, by_column) = (by_row.finish(), by_column.finish());
+        assert_eq!((by_row.len(), by_row.reordered(), by_row.missing_ns()), (10, 2, [40].as_slice()));
+        assert_eq!(format!("{by_row:?}"), format!("{by_column:?}"));
     }
 
     #[test]

@@ -15,7 +15,6 @@ use crate::run::TimeBase;
 
 /// Make a run of others' recordings; a fault leaves nothing half-written behind.
 #[derive(Debug, Args)]
-#[command(after_help = shipped_maps())]
 pub(super) struct Arguments {
     /// Format of the files.
     #[arg(value_enum)]
@@ -81,7 +80,8 @@ impl From<Base> for TimeBase {
     }
 }
 
-fn shipped_maps() -> String {
+/// The end of this command's help: the maps that come with the program.
+pub(super) fn shipped_maps() -> String {
     let mut text = String::from("Shipped column maps:\n");
     for shipped in maps() {
         let about = shipped.map().map_or_else(|error| error.to_string(), |map| map.about);

@@ -51,7 +51,7 @@ mod watch;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::Result;
 
@@ -123,8 +123,11 @@ enum Command {
 ///
 /// Exit codes: 0 fine; 1 done, and the verdict is a failure; 2 it could not be done.
 pub fn main() -> ExitCode {
+    // Reading the maps takes longer than all else of the command line: only where `import` is asked for.
+    let import = |import: clap::Command| import.defer(|import| import.after_help(import::shipped_maps()));
+    let words = Cli::command().mut_subcommand("import", import).get_matches();
     // clap exits with 2 on a usage error, 0 after help.
-    match run(Cli::parse()) {
+    match run(Cli::from_arg_matches(&words).unwrap_or_else(|error| error.exit())) {
         Ok(Outcome::Fine) => ExitCode::SUCCESS,
         Ok(Outcome::Failed) => ExitCode::from(1),
         #[cfg(unix)]

@@ -14,9 +14,12 @@ use super::session::Event;
 use crate::run::{Interruption, Mark, RunWriter, SourceIndex, WriterRecord};
 use crate::{Error, Result};
 
-/// Time between two looks into the rings, which hold seconds: each look is a wake-up, and 50 a second would be most of
-/// what recording one sensor at 10 Hz costs.
-const LOOK: Duration = Duration::from_millis(250);
+/// Time between two looks into the rings where somebody watches.
+const WATCHED_LOOK: Duration = Duration::from_millis(250);
+
+/// Time between two looks where nobody does, as long as between flushes: the rings hold seconds, each look is a wake-up,
+/// and 50 a second would be most of what recording one sensor at 10 Hz costs.
+const LOOK: Duration = FLUSH;
 
 /// Readings that are taken of a ring at once, 1 MiB: after a disk that was slow the rings hold seconds, and what takes them
 /// in one piece keeps their memory for good.
@@ -90,7 +93,8 @@ impl Drain {
         let (mut flushed, mut synced) = (Instant::now(), None::<Instant>);
         let (mut finish, mut more) = (false, false);
         while !finish {
-            let wait = if more { Duration::ZERO } else { LOOK };
+            let look = if self.live.is_watched() { WATCHED_LOOK } else { LOOK };
+            let wait = if more { Duration::ZERO } else { look };
             finish = self.obey(wait, &mut rings, &mut left);
             more = take_all(&mut rings, &mut batch);
             // A source is made known before its first reading is in a ring: what is in the batch is known after this.

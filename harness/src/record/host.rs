@@ -1,7 +1,8 @@
 //! What machine this is, for the manifest.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
 
 use crate::timekeeping;
 
@@ -25,10 +26,11 @@ pub(crate) fn facts() -> BTreeMap<String, String> {
     facts
 }
 
-/// The value of the first line `key … value` of a file.
+/// The value of the first line `key … value` of a file, which is read up to there: the kernel makes up the rest of
+/// `/proc/cpuinfo` for as long as there are CPUs.
 fn entry(path: &str, key: &str, separator: char) -> Option<String> {
-    let text = fs::read_to_string(path).ok()?;
-    text.lines().find_map(|line| {
+    let mut lines = BufReader::new(File::open(path).ok()?).lines().map_while(Result::ok);
+    lines.find_map(|line| {
         let (name, value) = line.split_once(separator)?;
         (name.trim() == key).then(|| value.trim().to_owned())
     })

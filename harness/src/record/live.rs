@@ -1,5 +1,6 @@
 //! The latest of each channel, for whoever watches.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use power_core::{Channel, Descriptor, Quantity};
@@ -9,7 +10,10 @@ use crate::run::{Row, RowValue};
 
 /// What is seen of a recording while it goes on.
 #[derive(Debug, Clone, Default)]
-pub struct Live(Arc<Mutex<Vec<LiveSource>>>);
+pub struct Live {
+    sources: Arc<Mutex<Vec<LiveSource>>>,
+    watched: Arc<AtomicBool>,
+}
 
 /// The latest of one source.
 #[derive(Debug)]
@@ -110,8 +114,20 @@ impl LiveChannel {
 
 impl Live {
     /// Locks the sources for reading; keep it short, the writer waits.
+    ///
+    /// Who does this watches: from then on the writer looks for new readings more often.
     pub fn sources(&self) -> MutexGuard<'_, Vec<LiveSource>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.watched.store(true, Ordering::Relaxed);
+        self.held()
+    }
+
+    /// Whether anybody watches.
+    pub(crate) fn is_watched(&self) -> bool {
+        self.watched.load(Ordering::Relaxed)
+    }
+
+    fn held(&self) -> MutexGuard<'_, Vec<LiveSource>> {
+        self.sources.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether any source has been read.
@@ -120,18 +136,18 @@ impl Live {
     }
 
     pub(crate) fn add(&self, id: &str, counters: Arc<Counters>) {
-        self.sources().push(LiveSource { id: id.to_owned(), counters, channels: Vec::new() });
+        self.held().push(LiveSource { id: id.to_owned(), counters, channels: Vec::new() });
     }
 
     pub(crate) fn describe(&self, number: u16, descriptor: &Descriptor) {
-        if let Some(source) = self.sources().get_mut(usize::from(number)) {
+        if let Some(source) = self.held().get_mut(usize::from(number)) {
             source.channels = descriptor.channels.iter().cloned().map(LiveChannel::new).collect();
         }
     }
 
     /// Takes in some rows.
     pub(crate) fn see<'a>(&self, rows: impl Iterator<Item = (u16, &'a Row)>) {
-        let mut sources = self.sources();
+        let mut sources = self.held();
         for (number, row) in rows {
             let source = sources.get_mut(usize::from(number));
             let channel = source.and_then(|source| source.channels.get_mut(usize::from(row.channel)));

@@ -259,8 +259,9 @@ impl Session {
             self.start_command()?;
         }
         while self.ended.is_none() {
-            // Often enough that what sets `stop` is obeyed at once for a person.
+            // Often enough that what sets `stop` is obeyed at once for a person; where nobody can, each look would only cost.
             const LOOK: Duration = Duration::from_millis(250);
+            const SELDOM: Duration = Duration::from_secs(3600);
             let now = Instant::now();
             if until.is_some_and(|until| now >= until) {
                 self.ended = Some("the time was over".to_owned());
@@ -274,7 +275,10 @@ impl Session {
                 self.give_up(number);
                 break;
             }
-            let wait = until.map_or(LOOK, |until| LOOK.min(until.saturating_duration_since(now)));
+            let stoppable = Arc::strong_count(&self.settings.stop) > 1;
+            let look = if stoppable { LOOK } else { SELDOM };
+            let next = until.into_iter().chain(self.deadlines.values().copied()).min();
+            let wait = next.map_or(look, |next| look.min(next.saturating_duration_since(now)));
             match self.events.recv_timeout(wait) {
                 Ok(event) => self.take(event),
                 Err(RecvTimeoutError::Timeout) => {}

@@ -83,6 +83,13 @@ impl Batch<'_> {
         self.value.as_ref().filter(|values| values.is_valid(index)).map(|values| values.value(index))
     }
 
+    /// The numbers of all rows, where each has one, and none breaks with the one before ([`Flags::BREAK`]).
+    pub fn plain_numbers(&self) -> Option<&[f64]> {
+        let values = self.value.as_ref().filter(|values| values.null_count() == 0)?;
+        let broken = self.flags.values().iter().any(|&bits| Flags::from_bits(bits).contains(Flags::BREAK));
+        (!broken).then(|| values.values().as_ref())
+    }
+
     /// The raw count of row `index`.
     #[inline]
     pub fn count(&self, index: usize) -> Option<u64> {
@@ -143,7 +150,14 @@ impl Picker {
         let by_key = &self.by_key;
         let of = |&key: &i32| usize::try_from(key).ok().and_then(|key| *by_key.get(key)?);
         self.rows.clear();
-        self.rows.extend(batch.keys.values().iter().filter_map(of));
+        if let [Some(only)] = by_key[..]
+            && batch.keys.values().iter().all(|&key| key == 0)
+        {
+            // A lane of one channel, of which there are the longest files: each row is its.
+            self.rows.resize(batch.keys.len(), only);
+        } else {
+            self.rows.extend(batch.keys.values().iter().filter_map(of));
+        }
         if self.rows.is_empty() {
             return None;
         }

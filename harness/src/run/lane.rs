@@ -13,6 +13,10 @@ use super::rows::Rows;
 use super::{ReadingsFile, Row, disk, schema};
 use crate::{Error, Result};
 
+/// Bytes of a stream below which its Parquet is not compressed: setting up a compressor for each column then takes longer
+/// than writing the file.
+const SMALL_STREAM: u64 = 64 * 1024;
+
 /// Writes the readings of one lane.
 #[derive(Debug)]
 pub(super) struct LaneWriter {
@@ -158,7 +162,9 @@ fn in_run(path: &Path) -> String {
 pub(super) fn compact(stream: &Path, path: &Path) -> Result<(u64, String)> {
     let copy = || {
         let mut reader = LaneReader::open(stream, Columns::ALL)?;
-        let mut writer = ParquetWriter::create(path)?;
+        let small = std::fs::metadata(stream).is_ok_and(|file| file.len() < SMALL_STREAM);
+        let create = if small { ParquetWriter::create_small } else { ParquetWriter::create };
+        let mut writer = create(path)?;
         while let Some(batch) = reader.next_record_batch()? {
             writer.write(&batch)?;
         }

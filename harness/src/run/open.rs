@@ -193,9 +193,15 @@ impl Run {
     /// # Panics
     ///
     /// If a channel comes from another run that has more channels.
-    pub fn visit(
+    pub fn visit(&self, wanted: &[ChannelRef], visitor: impl FnMut(Batch<'_>) -> Result<()>) -> Result<()> {
+        self.visit_with(wanted, true, visitor)
+    }
+
+    /// As [`visit`](Self::visit); without `device_times`, the devices' own times are not decoded and read as unknown.
+    pub(crate) fn visit_with(
         &self,
         wanted: &[ChannelRef],
+        device_times: bool,
         mut visitor: impl FnMut(Batch<'_>) -> Result<()>,
     ) -> Result<()> {
         let mut names = HashMap::new();
@@ -211,7 +217,7 @@ impl Run {
             names.insert(key, index);
         }
         let counted = wanted.iter().filter(|&&channel| self.describe(channel).quantity.is_counted()).count();
-        let columns = Columns { t_device: true, value: counted < wanted.len(), count: counted > 0 };
+        let columns = Columns { t_device: device_times, value: counted < wanted.len(), count: counted > 0 };
         let mut picker = Picker::new(names);
         for file in self.files_of(wanted) {
             let mut reader = self.reader(file, columns)?;

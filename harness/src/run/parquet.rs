@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use arrow_array::RecordBatch;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
-use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
 use parquet::schema::types::ColumnPath;
 use sha2::{Digest, Sha256};
 
@@ -28,10 +28,20 @@ pub(super) struct ParquetWriter {
 impl ParquetWriter {
     /// Creates the file, or replaces it.
     pub(super) fn create(path: &Path) -> Result<Self> {
+        Self::with(path, properties())
+    }
+
+    /// As [`create`](Self::create), for so few rows that compressing them saves less than a block of the disk.
+    pub(super) fn create_small(path: &Path) -> Result<Self> {
+        let plain = WriterPropertiesBuilder::from(properties()).set_compression(Compression::UNCOMPRESSED);
+        Self::with(path, plain.build())
+    }
+
+    fn with(path: &Path, properties: WriterProperties) -> Result<Self> {
         // A file that an earlier end of the run left half-written is of no use.
         let file = File::create(path).map_err(|error| Error::io(path, "create", error))?;
         let hashing = Hashing { inner: file, hasher: Sha256::new() };
-        let writer = ArrowWriter::try_new(hashing, schema::readings(), Some(properties()))
+        let writer = ArrowWriter::try_new(hashing, schema::readings(), Some(properties))
             .map_err(|error| cannot_write(path, error))?;
         Ok(Self { path: path.to_owned(), writer, rows: 0 })
     }

@@ -65,26 +65,28 @@ pub fn false_low(
     let (times, watts) = (publications.times_ns(), publications.watts());
     let Some((idle, full)) = span_of(watts) else { return Vec::new() };
     let low_limit = idle + LOW_SHARE * (full - idle);
-    let seen = |index: usize| {
+    let mut near = 0;
+    let mut seen = |index: usize| {
         let slack = publications.slack_ns(index, readings);
         let oldest = times[index].saturating_sub(reach.window_ns + reach.delay_ns + slack);
         let newest = times[index].saturating_add(reach.reference_lag_ns + slack);
-        reference.extremes_w(Interval::new(oldest, newest))
+        reference.extremes_near_w(Interval::new(oldest, newest), &mut near)
     };
     let drawn = (0..watts.len()).step_by(stride(watts.len()));
     let drawn: Vec<(f64, f64, f64)> =
         drawn.filter_map(|index| seen(index).map(|(low, high)| (low, high, watts[index]))).collect();
     let Some(line) = expected_line(&drawn) else { return Vec::new() };
-    let shortfall = |index: usize| seen(index).map(|(lowest, _)| line.sensor_for(lowest) - watts[index]);
+    let mut shortfall = |index: usize| seen(index).map(|(lowest, _)| line.sensor_for(lowest) - watts[index]);
     let limit = SMALLEST_SHORTFALL_W.max(DEVIATIONS * line.deviation_w);
-    let suspect =
-        |index: usize| watts[index] < low_limit && shortfall(index).is_some_and(|missing| missing > limit);
-    runs(watts.len(), FEWEST, suspect)
+    let suspects = runs(watts.len(), FEWEST, |index| {
+        watts[index] < low_limit && shortfall(index).is_some_and(|missing| missing > limit)
+    });
+    suspects
         .into_iter()
         // What is shorter than the reference's own lag may be a real pause that it averages away.
         .filter(|run| times[run.end - 1] - times[run.start] + reach.window_ns >= reach.reference_lag_ns)
         .map(|run| {
-            let missing: Vec<f64> = run.clone().filter_map(shortfall).collect();
+            let missing: Vec<f64> = run.clone().filter_map(&mut shortfall).collect();
             let detail = format!(
                 "shows {:.0} W, by the reference at least {:.0} W more",
                 stats::mean(&watts[run.clone()]).unwrap_or(f64::NAN),

@@ -5,8 +5,10 @@ mod cursor;
 pub use cursor::Cursor;
 pub(crate) use cursor::MovingMean;
 
+use std::ops::Range;
 use std::sync::Arc;
 
+use crate::publications::Publications;
 use crate::readings::{Readings, Values};
 use crate::time::{Interval, seconds};
 
@@ -48,38 +50,21 @@ impl Trace {
             return None;
         }
         debug_assert!(times_ns.is_sorted(), "points are in order of time");
-        let mut trace = Self { times_ns, watts, energy_j: Vec::new(), stride: STRIDE, between };
-        let mut energy_j = Vec::with_capacity(trace.len().div_ceil(STRIDE));
+        let mut energy_j = Vec::with_capacity(times_ns.len().div_ceil(STRIDE));
         let mut total = 0.0;
-        for point in 0..trace.len() {
-            if point % STRIDE == 0 {
-                energy_j.push(total);
-            }
-            total += trace.piece_j(point);
+        for first in (0..times_ns.len()).step_by(STRIDE) {
+            energy_j.push(total);
+            let points = first..(first + STRIDE + 1).min(times_ns.len());
+            total = add_pieces(total, &times_ns[points.clone()], &watts[points], between);
         }
-        trace.energy_j = energy_j;
-        Some(trace)
-    }
-
-    /// Energy between point `index` and the next; 0 after the last.
-    fn piece_j(&self, index: usize) -> f64 {
-        let (Some(&[from, to]), Some(&[first, last])) =
-            (self.times_ns.get(index..index + 2), self.watts.get(index..index + 2))
-        else {
-            return 0.0;
-        };
-        let mean = match self.between {
-            Between::Line => f64::midpoint(first, last),
-            Between::MeanSince => last,
-            Between::Hold => first,
-        };
-        seconds(to - from) * mean
+        Some(Self { times_ns, watts, energy_j, stride: STRIDE, between })
     }
 
     /// Energy from the first point to point `index`.
     fn energy_to_j(&self, index: usize) -> f64 {
         let known = index / self.stride;
-        (known * self.stride..index).fold(self.energy_j[known], |total, point| total + self.piece_j(point))
+        let points = known * self.stride..=index;
+        add_pieces(self.energy_j[known], &self.times_ns[points.clone()], &self.watts[points], self.between)
     }
 
     /// A trace through points of cumulated energy; power between two points is their mean.
@@ -114,7 +99,7 @@ impl Trace {
 
     /// The same power as [`naive`](Self::naive) by fewer points: of readings in a row that show the same, the first and the
     /// last. A sensor that is polled a hundred times a publication then takes a fiftieth of the memory.
-    pub(crate) fn of_corners(readings: &Readings) -> Option<Self> {
+    pub(crate) fn of_corners(readings: &Readings, publications: &Publications) -> Option<Self> {
         let (Values::Power(values) | Values::Energy(values)) = readings.values();
         let last = values.len().checked_sub(1)?;
         #[expect(clippy::float_cmp, reason = "a corner is a change of the value as it is shown")]
@@ -125,16 +110,31 @@ impl Trace {
                 || values[index] != values[index - 1]
                 || values[index] != values[index + 1]
         };
-        if readings.is_streamed() || (0..=last).filter(is_corner).count() > last / 2 {
+        let (mut times, mut corners) = (Vec::new(), Vec::new());
+        let mut add = |index: usize| {
+            times.push(readings.time(index));
+            corners.push(values[index]);
+        };
+        // More corners than that would save nothing.
+        let most = last / 2 + 1;
+        if readings.is_counter() {
+            // What does not count on is no publication.
+            (0..=last).filter(is_corner).take(most).for_each(&mut add);
+        } else if !readings.is_streamed() {
+            let ends = |plateau: Range<usize>| {
+                let last = (plateau.len() > 1).then(|| plateau.end - 1);
+                [plateau.start].into_iter().chain(last)
+            };
+            publications.plateaus(readings).flat_map(ends).take(most).for_each(&mut add);
+        }
+        if readings.is_streamed() || corners.len() == most {
+            drop((times, corners));
             return Self::naive(readings);
         }
-        let corners = || (0..=last).filter(is_corner);
-        let times = corners().map(|index| readings.time(index)).collect();
-        let values: Vec<f64> = corners().map(|index| values[index]).collect();
         if readings.is_counter() {
-            Self::from_energy(times, values)
+            Self::from_energy(times, corners)
         } else {
-            Self::new(times, values, Between::Line)
+            Self::new(times, corners, Between::Line)
         }
     }
 
@@ -184,18 +184,24 @@ impl Trace {
 
     /// Lowest and highest power at the points in an interval and at its ends; `None` where it is not covered.
     pub fn extremes_w(&self, interval: Interval) -> Option<(f64, f64)> {
+        self.extremes_near_w(interval, &mut 0)
+    }
+
+    /// As [`extremes_w`](Self::extremes_w), where `near` is the segment in which the interval before began: the next one
+    /// mostly begins close to it.
+    pub(crate) fn extremes_near_w(&self, interval: Interval, near: &mut usize) -> Option<(f64, f64)> {
         if !self.span().holds(interval) {
             return None;
         }
-        let at = |time| self.power_w(time, self.segment(time));
-        let (first, last) = (at(interval.begin_ns), at(interval.end_ns));
-        let from = self.times_ns.partition_point(|&time| time < interval.begin_ns);
-        let to = self.times_ns.partition_point(|&time| time <= interval.end_ns);
-        let mut extremes = (first.min(last), first.max(last));
-        for &watts in &self.watts[from..to.max(from)] {
-            extremes = (extremes.0.min(watts), extremes.1.max(watts));
-        }
-        Some(extremes)
+        let (begin, end) = (interval.begin_ns, interval.end_ns);
+        let first = self.segment_near(begin, *near);
+        let last = self.segment_near(end, first);
+        *near = first;
+        let ends = (self.power_w(begin, first), self.power_w(end, last));
+        // Points at the very begin belong to it, however many stand at one time.
+        let before = self.times_ns[..=first].iter().rev().take_while(|&&time| time >= begin).count();
+        let to = last + 1 + self.times_ns[last + 1..].iter().take_while(|&&time| time <= end).count();
+        Some(extremes_of(&self.watts[first + 1 - before..to], ends))
     }
 
     /// Straight pieces in order: start in nanoseconds, power there in watts, slope in watts a second; the last one is
@@ -247,6 +253,26 @@ impl Trace {
         self.times_ns.partition_point(|&time| time <= time_ns).saturating_sub(1).min(self.len() - 2)
     }
 
+    /// As [`segment`](Self::segment), in steps that double from where it would be if points were as far apart everywhere.
+    fn segment_near(&self, time_ns: i64, near: usize) -> usize {
+        let times = &self.times_ns;
+        let apart = (self.span().length_ns() / i64::try_from(times.len()).unwrap_or(i64::MAX)).max(1);
+        let steps = time_ns.saturating_sub(times[near]) / apart;
+        let guess = i64::try_from(near).unwrap_or(0).saturating_add(steps).max(0);
+        let guess = usize::try_from(guess).unwrap_or(near).min(times.len() - 1);
+        let (mut from, mut to, mut step) = (guess, guess, 1);
+        while from > 0 && times[from] > time_ns {
+            from = from.saturating_sub(step);
+            step *= 2;
+        }
+        while to < times.len() && times[to] <= time_ns {
+            to = (to + step).min(times.len());
+            step *= 2;
+        }
+        let after = from + times[from..to].partition_point(|&time| time <= time_ns);
+        after.saturating_sub(1).min(times.len() - 2)
+    }
+
     /// Energy from the first point to `time_ns`, which lies in `segment`.
     fn cumulated_j(&self, time_ns: i64, segment: usize) -> f64 {
         let begin = self.times_ns[segment];
@@ -272,4 +298,37 @@ impl Trace {
             Between::Line | Between::MeanSince | Between::Hold => first,
         }
     }
+}
+
+/// `total` and the energy between each point and the next, in joules, one after the other.
+fn add_pieces(total: f64, times_ns: &[i64], watts: &[f64], between: Between) -> f64 {
+    let steps = times_ns.windows(2).zip(watts.windows(2));
+    steps.fold(total, |total, (times, watts)| {
+        let mean = match between {
+            Between::Line => f64::midpoint(watts[0], watts[1]),
+            Between::MeanSince => watts[1],
+            Between::Hold => watts[0],
+        };
+        total + seconds(times[1] - times[0]) * mean
+    })
+}
+
+/// Numbers that are looked at side by side: one after the other would wait for each other.
+const LANES: usize = 8;
+
+/// Lowest and highest of the values and the two `ends`, all of which are finite.
+fn extremes_of(values: &[f64], ends: (f64, f64)) -> (f64, f64) {
+    let lower = |one: f64, other: f64| if other < one { other } else { one };
+    let higher = |one: f64, other: f64| if other > one { other } else { one };
+    let (mut lows, mut highs) = ([lower(ends.0, ends.1); LANES], [higher(ends.0, ends.1); LANES]);
+    let (chunks, rest) = values.as_chunks::<LANES>();
+    for chunk in chunks {
+        for lane in 0..LANES {
+            lows[lane] = lower(lows[lane], chunk[lane]);
+            highs[lane] = higher(highs[lane], chunk[lane]);
+        }
+    }
+    let low = lows.iter().chain(rest).copied().fold(lows[0], lower);
+    let high = highs.iter().chain(rest).copied().fold(highs[0], higher);
+    (low, high)
 }

@@ -1,12 +1,11 @@
 //! What is checked and composed on the way into a run.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs;
+use std::io;
 use std::path::Path;
 
 use power_core::Descriptor;
-use serde::Serialize;
 
 use super::{NewRun, SourceIndex};
 use crate::run::manifest::descriptor_problems;
@@ -57,14 +56,6 @@ pub(in crate::run) fn unpaired_notes(marks: &[Mark]) -> BTreeSet<String> {
         format!("the phase {} that ended at {} ns never began and is left out", mark.name, mark.t_ns)
     });
     unended.chain(unbegun).collect()
-}
-
-/// Appends one line of JSON by one write, so that no other writer can come between.
-pub(super) fn append(file: &mut File, path: &Path, item: &impl Serialize) -> Result<()> {
-    let mut line =
-        serde_json::to_vec(item).map_err(|error| Error::file(path, "cannot be written").because(error))?;
-    line.push(b'\n');
-    file.write_all(&line).map_err(|error| Error::io(path, "write", error))
 }
 
 /// Puts the file `from` at `to`, without copying where the file system can; a file that is not there is none there.

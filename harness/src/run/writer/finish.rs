@@ -2,8 +2,8 @@
 
 use super::checks::unpaired_notes;
 use super::{Place, RunWriter};
+use crate::Result;
 use crate::run::{Run, State, disk};
-use crate::{Error, Result};
 
 impl RunWriter {
     /// Ends the run: its readings become Parquet, everything is handed to the disk, and the manifest says so.
@@ -15,7 +15,10 @@ impl RunWriter {
     ///   that is unfinished; a run that was to appear at once leaves nothing behind.
     pub fn finish(mut self) -> Result<Run> {
         self.alignment.check(&self.manifest)?;
-        self.flush()?;
+        if self.stale {
+            self.save_manifest()?;
+        }
+        self.flush_lanes()?;
         // From here on, dropping this writes nothing more.
         let place = std::mem::replace(&mut self.place, Place::Done);
         if matches!(place, Place::Here) {
@@ -25,9 +28,8 @@ impl RunWriter {
         for lane in std::mem::take(&mut self.lanes) {
             self.manifest.files.push(lane.finish()?);
         }
-        for (file, name) in [(&self.marks_file, disk::MARKS), (&self.anchors_file, disk::ANCHORS)] {
-            file.sync_all().map_err(|error| Error::io(&self.dir.join(name), "write", error))?;
-        }
+        self.marks_file.sync()?;
+        self.anchors_file.sync()?;
         if !self.alignment.0.is_empty() {
             disk::write_whole(&self.dir.join(disk::ALIGNMENT), &self.alignment.to_json()?)?;
         }
@@ -55,7 +57,7 @@ impl RunWriter {
 
     /// Writes the manifest of a recording, which then describes all readings that are on disk.
     pub(super) fn save_manifest(&mut self) -> Result<()> {
-        self.stale = false;
+        (self.stale, self.untold) = (false, false);
         if !matches!(self.place, Place::Here) {
             return Ok(());
         }

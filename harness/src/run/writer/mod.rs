@@ -2,11 +2,11 @@
 
 mod checks;
 mod finish;
+mod growing;
 mod new_run;
 mod routes;
 
 use std::collections::{HashMap, HashSet};
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use power_core::{Anchor, Descriptor};
@@ -14,7 +14,8 @@ use power_core::{Anchor, Descriptor};
 pub use self::new_run::NewRun;
 
 pub(super) use self::checks::unpaired_notes;
-use self::checks::{append, carry_over, check_descriptor, manifest_of, stranger};
+use self::checks::{carry_over, check_descriptor, manifest_of, stranger};
+use self::growing::GrowingFile;
 use super::disk::{self, Pending};
 use super::lane::LaneWriter;
 use super::manifest::id_problem;
@@ -43,8 +44,10 @@ pub struct RunWriter {
     dir: PathBuf,
     place: Place,
     manifest: Manifest,
-    /// Whether the manifest on disk is behind.
+    /// Whether the manifest on disk is behind in what its readings need.
     stale: bool,
+    /// Whether it is behind in how the recording went, which the end of the run writes anyway.
+    untold: bool,
     lanes: Vec<LaneWriter>,
     /// Lanes by the names that their sources gave them.
     lane_of: HashMap<String, usize>,
@@ -53,8 +56,8 @@ pub struct RunWriter {
     /// By source: where its readings go; `None` for those that the run had before.
     routes: Vec<Option<Route>>,
     marks: Vec<Mark>,
-    marks_file: File,
-    anchors_file: File,
+    marks_file: GrowingFile,
+    anchors_file: GrowingFile,
     alignment: Alignment,
 }
 
@@ -88,10 +91,9 @@ impl RunWriter {
     pub fn create(dir: &Path, new: NewRun) -> Result<Self> {
         disk::refuse_occupied(dir)?;
         disk::create_folder(&dir.join(disk::READINGS))?;
-        let mut writer = Self::begin(dir.to_owned(), Place::Here, manifest_of(new))?;
+        let writer = Self::begin(dir.to_owned(), Place::Here, manifest_of(new))?;
         // Held until this program ends, so that nobody completes a run that is being recorded.
-        super::recover::hold(&writer.marks_file, dir)?;
-        writer.save_manifest()?;
+        super::recover::hold(writer.marks_file.file(), dir)?;
         Ok(writer)
     }
 
@@ -150,11 +152,12 @@ impl RunWriter {
 
     fn begin(dir: PathBuf, place: Place, manifest: Manifest) -> Result<Self> {
         Ok(Self {
-            marks_file: disk::open_to_append(&dir.join(disk::MARKS))?,
-            anchors_file: disk::open_to_append(&dir.join(disk::ANCHORS))?,
+            marks_file: GrowingFile::open(&dir.join(disk::MARKS))?,
+            anchors_file: GrowingFile::open(&dir.join(disk::ANCHORS))?,
             dir,
             place,
             stale: true,
+            untold: false,
             lanes: Vec::new(),
             lane_of: HashMap::new(),
             stems: manifest.files.iter().map(|file| routes::stem_of(&file.path)).collect(),
@@ -287,7 +290,7 @@ impl RunWriter {
     ///
     /// - if it cannot be written.
     pub fn mark(&mut self, mark: Mark) -> Result<()> {
-        append(&mut self.marks_file, &self.dir.join(disk::MARKS), &mark)?;
+        self.marks_file.append(&mark)?;
         self.marks.push(mark);
         Ok(())
     }
@@ -298,7 +301,7 @@ impl RunWriter {
     ///
     /// - if it cannot be written.
     pub fn anchor(&mut self, anchor: Anchor) -> Result<()> {
-        append(&mut self.anchors_file, &self.dir.join(disk::ANCHORS), &anchor)
+        self.anchors_file.append(&anchor)
     }
 
     /// Sets how the sources' clocks relate to the time base; it replaces what was known.
@@ -350,14 +353,14 @@ impl RunWriter {
     pub fn set_exit_code(&mut self, code: i32) {
         if let Origin::Recorded { exit_code, .. } = &mut self.manifest.origin {
             *exit_code = Some(code);
-            self.stale = true;
+            self.untold = true;
         }
     }
 
     /// Says how the recording went; it replaces what was said.
     pub fn set_recording(&mut self, recording: Recording) {
         self.manifest.recording = Some(recording);
-        self.stale = true;
+        self.untold = true;
     }
 
     /// Says when sources failed so far.
@@ -377,10 +380,14 @@ impl RunWriter {
     ///
     /// - if they cannot be written; the lane takes no more readings then.
     pub fn flush(&mut self) -> Result<()> {
-        if self.stale {
+        if self.stale || self.untold {
             self.save_manifest()?;
         }
-        // Every lane has its chance, whatever happens to another.
+        self.flush_lanes()
+    }
+
+    /// Hands the readings so far to the system. Every lane has its chance, whatever happens to another.
+    fn flush_lanes(&mut self) -> Result<()> {
         self.lanes.iter_mut().map(LaneWriter::flush).fold(Ok(()), Result::and)
     }
 
@@ -392,9 +399,7 @@ impl RunWriter {
     pub fn sync(&mut self) -> Result<()> {
         self.flush()?;
         self.lanes.iter().try_for_each(LaneWriter::sync)?;
-        for (file, name) in [(&self.marks_file, disk::MARKS), (&self.anchors_file, disk::ANCHORS)] {
-            file.sync_data().map_err(|error| Error::io(&self.dir.join(name), "write", error))?;
-        }
-        Ok(())
+        self.marks_file.sync()?;
+        self.anchors_file.sync()
     }
 }
