@@ -18,6 +18,7 @@ use crate::node::{
     write_model,
 };
 use crate::run::Run;
+use crate::sync::{Request, sync};
 use crate::{Error, Result};
 
 /// Powers of the board, in watts, over which the methods' errors are looked at: from next to nothing to what a node full of
@@ -27,6 +28,9 @@ const BOARDS_W: [f64; 7] = [20.0, 130.0, 250.0, 400.0, 600.0, 800.0, 1000.0];
 /// What a falsified energy counter shows of the truth: below idle power at most loads, as the false-low readings of the
 /// paper are.
 const FALSIFIED_GAIN: f64 = 0.3;
+
+/// How far a first guess of a meter's clock can be wrong.
+const SEARCH: Duration = Duration::from_secs(3);
 
 /// The paper's node made of software.
 #[derive(Debug, Args)]
@@ -153,8 +157,20 @@ impl Virtually {
             return Run::open(&path);
         }
         message(&format!("wattproof: {} trainings", self.trainings));
-        trainings(self.trainings, self.each.as_secs_f64(), node, self.live, &path)
+        let run = trainings(self.trainings, self.each.as_secs_f64(), node, self.live, &path)?;
+        if self.live { aligned(&run) } else { Ok(run) }
     }
+}
+
+/// A run whose meter is on a clock of its own, aligned: else what a training begins and ends with is counted to its neighbour.
+fn aligned(run: &Run) -> Result<Run> {
+    let search_ns = duration::nanos(SEARCH);
+    let found = sync(run, &Request { load: None, channels: Vec::new(), search_ns })?;
+    for clock in found.clocks.iter().filter(|clock| clock.failed) {
+        message(&format!("wattproof: {} is not aligned: {}", clock.source, clock.verdict.join(" ")));
+    }
+    run.save_alignment(&found.alignment(run)?)?;
+    Run::open(run.dir())
 }
 
 /// How the errors depend on the rest, in words.
