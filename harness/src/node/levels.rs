@@ -8,7 +8,7 @@ use power_analysis::{CONFIDENCE, Interval, Phase as Span, Readings, Trace};
 use super::components::ComponentChannels;
 use crate::correction::{self, Cards};
 use crate::run::{Phase, Run, TimeBase};
-use crate::{Error, Result, traces};
+use crate::{Error, Result, timekeeping, traces};
 
 /// More of a level than this share without a reading leaves its mean to guesswork.
 const MOST_OPEN: f64 = 0.2;
@@ -175,6 +175,8 @@ impl Powers {
             })
             .collect::<Result<Vec<_>>>()?;
         let meter = meter.map(|key| Sensor::load(run, key, notes)).transpose()?;
+        // A meter on a clock of its own that nobody has aligned counts the edges of a load to the wrong side.
+        notes.extend(timekeeping::remarks(run.manifest(), &run.alignment()?));
         Ok(Self { components, meter })
     }
 
