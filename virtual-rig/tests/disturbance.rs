@@ -32,10 +32,11 @@ fn publications(hides_ms: f64, arguments: &[&str]) -> usize {
 
 #[test]
 fn only_the_full_log_keeps_publications_from_every_reader() {
-    let alone = publications(35.0, &["--query-gpu=power.draw", "--format=csv"]);
-    let beside = publications(35.0, &["-q", "-x"]);
+    // Longer than from one to the next, so that a program that starts late on a busy machine leaves no room between.
+    let alone = publications(120.0, &["--query-gpu=power.draw", "--format=csv"]);
+    let beside = publications(120.0, &["-q", "-x"]);
     let harmless = publications(0.0, &["-q", "-x"]);
-    // 20 publications are due; 35 of every 40 ms are hidden.
+    // 20 publications are due.
     assert!(alone >= 15 && harmless >= 15, "{alone} {harmless}");
     assert!(beside <= 10, "{beside} of {alone}");
 }
