@@ -185,7 +185,8 @@ fn compare_one(
     let reference_channel = run.channel(&request.reference)?;
     let extent = Extent::of(run, name, &run.key(reference_channel))?;
     Ok(match (outcome, extent.refusal(&subject.channel.scope, &run.describe(reference_channel).scope)) {
-        (Ok(comparison), Some(refused)) => {
+        // A meter that does not follow a part is no meter of this machine.
+        (Ok(comparison), Some(refused)) if extent != Extent::Part || !words::is_failure(&comparison) => {
             let part = (extent == Extent::Part).then(|| Part::of(&comparison));
             beside(subject, &comparison, part, refused, corrected)
         }

@@ -1,7 +1,7 @@
 //! Whether two channels measure the same: only then is their difference an error.
 
 use power_analysis::Comparison;
-use power_analysis::stats::Estimate;
+use power_analysis::stats::{Estimate, Line};
 use power_core::{ChannelId, Scope};
 use serde::{Deserialize, Serialize};
 
@@ -29,8 +29,8 @@ pub struct Part {
     /// The interval of the share.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub share_95: Option<(f64, f64)>,
-    /// By how many watts the reference rises with each of the sensor's.
-    pub slope: Option<Estimate>,
+    /// The reference's power by the sensor's: how it rises with it, and what is beside it.
+    pub line: Option<Line>,
     /// Correlation of both (Pearson).
     pub pearson: Option<Estimate>,
 }
@@ -99,7 +99,7 @@ impl Part {
         Self {
             share: error.map(|error| 1.0 + error.value),
             share_95: error.and_then(|error| Some((1.0 + error.low?, 1.0 + error.high?))),
-            slope: agreement.and_then(|agreement| Some(agreement.line.as_ref()?.slope)),
+            line: agreement.and_then(|agreement| agreement.line),
             pearson: agreement.and_then(|agreement| agreement.pearson),
         }
     }

@@ -37,7 +37,7 @@ pub(super) fn html(comparison: &RunComparison) -> String {
              <td class=\"num\">{}</td><td class=\"num\">{}</td></tr>",
             name(&judged.sensor.name),
             escape(&judged.sensor.channel.scope.to_string()),
-            estimate(part.and_then(|part| part.slope)),
+            estimate(part.and_then(|part| Some(part.line.as_ref()?.slope))),
             estimate(part.and_then(|part| part.pearson)),
         );
     }
